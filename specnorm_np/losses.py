@@ -1,0 +1,131 @@
+"""The objectives of D and G, each with its gradient at f. Section 4, eqs. (15)-(17).
+
+f is the discriminator before its output link 𝒜 (2): logits for the standard loss, D itself for the others. D maximises
+V in the paper; here both players minimise, so D's functions return −V. Means over the batch are part of the loss, and
+so 1/n is part of the gradient.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from specnorm_np.spectral import Array
+
+DLoss: TypeAlias = Callable[[Array, Array], tuple[float, Array, Array]]
+GLoss: TypeAlias = Callable[[Array], tuple[float, Array]]
+
+
+def softplus(x: Array) -> Array:
+    """Compute log(1 + eˣ) without overflow; −log sigmoid(x) is softplus(−x)."""
+    return np.logaddexp(0.0, x).astype(x.dtype, copy=False)
+
+
+def sigmoid(x: Array) -> Array:
+    """Compute 1/(1 + e⁻ˣ), accurate where it is tiny. The link 𝒜 of the standard loss, eqs. (2), (3)."""
+    return np.exp(-softplus(-x))
+
+
+def standard_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
+    """Minimise −V(G, D) for D = sigmoid(f). Eq. (15).
+
+    Parameters
+    ----------
+    f_real, f_fake : (n, 1) and (m, 1) arrays
+        f at real points and at generated ones. Any shape will do.
+
+    Returns
+    -------
+    loss : float
+        mean softplus(−f_real) + mean softplus(f_fake), which is −E[log D(x)] − E[log(1 − D(G(z)))].
+    df_real, df_fake : arrays
+        Its gradients, each of the shape of its variable.
+    """
+    loss = softplus(-f_real).mean() + softplus(f_fake).mean()  # (15)
+    return float(loss), -sigmoid(-f_real) / f_real.size, sigmoid(f_fake) / f_fake.size
+
+
+def non_saturating_g(f_fake: Array) -> tuple[float, Array]:
+    """Minimise −E[log D(G(z))], the cost of G in the paper's experiments. It stands unnumbered after (15).
+
+    Returns
+    -------
+    loss : float
+        mean softplus(−f_fake).
+    df_fake : array
+        Its gradient.
+    """
+    return float(softplus(-f_fake).mean()), -sigmoid(-f_fake) / f_fake.size
+
+
+def saturating_g(f_fake: Array) -> tuple[float, Array]:
+    """Minimise E[log(1 − D(G(z)))], G's half of (15). Its gradient vanishes where D is sure.
+
+    Returns
+    -------
+    loss : float
+        −mean softplus(f_fake).
+    df_fake : array
+        Its gradient.
+    """
+    return -float(softplus(f_fake).mean()), -sigmoid(f_fake) / f_fake.size
+
+
+def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
+    """Minimise −V_D(Ĝ, D) of the hinge loss, D = f. Eq. (16).
+
+    Returns
+    -------
+    loss : float
+        −mean min(0, −1 + f_real) − mean min(0, −1 − f_fake).
+    df_real, df_fake : arrays
+        Its gradients; 0 at the kinks.
+    """
+    loss = -np.minimum(0.0, f_real - 1.0).mean() - np.minimum(0.0, -1.0 - f_fake).mean()  # (16)
+    return float(loss), (f_real < 1.0) * (-1.0 / f_real.size), (f_fake > -1.0) * (1.0 / f_fake.size)
+
+
+def wasserstein_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
+    """Minimise E[f(G(z))] − E[f(x)], the critic's half of the WGAN objective (unnumbered, after (17)).
+
+    Returns
+    -------
+    loss : float
+        mean f_fake − mean f_real.
+    df_real, df_fake : arrays
+        Its gradients, constants.
+    """
+    loss = f_fake.mean() - f_real.mean()
+    return float(loss), np.full_like(f_real, -1.0 / f_real.size), np.full_like(f_fake, 1.0 / f_fake.size)
+
+
+def mean_g(f_fake: Array) -> tuple[float, Array]:
+    """Minimise V_G(G, D̂) = −E[D̂(G(z))], D = f: G's cost for the hinge loss and the Wasserstein loss. Eq. (17).
+
+    Returns
+    -------
+    loss : float
+        −mean f_fake.
+    df_fake : array
+        Its gradient, a constant.
+    """
+    return -float(f_fake.mean()), np.full_like(f_fake, -1.0 / f_fake.size)  # (17)
+
+
+class Loss(NamedTuple):
+    """What D minimises and what G minimises.
+
+    Attributes
+    ----------
+    d : function (f_real, f_fake) -> (loss, df_real, df_fake)
+    g : function (f_fake) -> (loss, df_fake)
+    """
+
+    d: DLoss
+    g: GLoss
+
+
+STANDARD = Loss(standard_d, non_saturating_g)
+SATURATING = Loss(standard_d, saturating_g)
+HINGE = Loss(hinge_d, mean_g)
+WASSERSTEIN = Loss(wasserstein_d, mean_g)

@@ -1,0 +1,164 @@
+"""Normalisers of a weight, W ↦ W̄, each with its pullback. Sections 2.1 and 2.3, Appendix F, eqs. (8)-(12), (33)-(38).
+
+A normaliser says how one layer's effective weight W̄ comes out of that layer's blocks of θ and of a small state that
+belongs to them (for spectral normalisation the triplet (ũ, σ̂, ṽ)). It holds hyper-parameters only; its methods are
+pure functions. The *pullback*, elsewhere called the vector-Jacobian product, takes the gradient ∇_W̄ V = Ê[δhᵀ] at the
+effective weight back to the gradient at the blocks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from specnorm_np.spectral import Array, SingularTriplet, power_iteration, random_direction
+
+
+class Normalizer(Protocol):
+    """What a network in training asks of a normaliser. `w` stands for one layer's blocks, in the order of `blocks`."""
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks of θ that make one W̄; layer l has them with l appended."""
+
+    @property
+    def start(self) -> Callable[..., Any]:
+        """(*w, rng=rng) ↦ the state that belongs to freshly drawn blocks."""
+
+    @property
+    def refresh(self) -> Callable[..., Any]:
+        """(*w, state) ↦ the state after an update of the blocks. Called once per update, and by nothing else."""
+
+    @property
+    def normalize(self) -> Callable[..., Array]:
+        """(*w, state) ↦ W̄."""
+
+    @property
+    def pullback(self) -> Callable[..., Any]:
+        """(∂V/∂W̄, *w, state) ↦ the gradient at the block, or a tuple of gradients at the blocks."""
+
+
+def pullback_of_quotient(dW_bar: Array, W: Array, N: float, dN: Array) -> Array:
+    """Pull ∂V/∂W̄ back through W̄ = W/N(W), for any differentiable scalar N. Eqs. (33)-(35).
+
+    Parameters
+    ----------
+    dW_bar : (d_out, d_in) array
+        ∇_W̄ V = Ê[δhᵀ].
+    W : (d_out, d_in) array
+        The raw weight.
+    N : float, not 0
+        N(W).
+    dN : (d_out, d_in) array
+        ∇_W N.
+
+    Returns
+    -------
+    (d_out, d_in) array
+        ∂V/∂W = α(∇_W̄ V − λ ∇_W N), α := 1/N(W), λ := trace((∇_W̄ V)ᵀ W̄). This α is Appendix F's and not Adam's.
+
+    Notes
+    -----
+    It vanishes where ∇_W̄ V = k ∇_W N for a real k (38), provided that N is homogeneous, N(cW) = |c| N(W), as norms
+    are; then also ⟨∂V/∂W, W⟩ = 0: scaling W changes nothing.
+    """
+    alpha = 1.0 / N
+    lam = alpha * float(np.vdot(dW_bar, W))
+    dW: Array = alpha * (dW_bar - lam * dN)  # (35)
+    return dW
+
+
+@dataclass(frozen=True)
+class Identity:
+    """No normalisation: W̄ = W."""
+
+    blocks: ClassVar[tuple[str, ...]] = ("W",)
+
+    def start(self, W: Array, *, rng: np.random.Generator) -> None:
+        """There is no state."""
+
+    def refresh(self, W: Array, state: None) -> None:
+        """There is no state."""
+
+    def normalize(self, W: Array, state: None) -> Array:
+        """Return W itself."""
+        return W
+
+    def pullback(self, dW_bar: Array, W: Array, state: None) -> Array:
+        """Return the gradient as it came."""
+        return dW_bar
+
+
+@dataclass(frozen=True)
+class SpectralNorm:
+    """Spectral normalisation, W̄ = K·W/σ̂. Eqs. (8), (22).
+
+    Parameters
+    ----------
+    n_iter : int, at least 1
+        Power iterations per update of W. The paper uses one.
+    K : float, positive
+        Lipschitz constant of the layer; the paper has 1. A network of L+1 such layers has K^(L+1).
+
+    Raises
+    ------
+    ValueError
+        If n_iter < 1, or K is not a positive finite number.
+
+    Notes
+    -----
+    σ̂ = ũᵀWṽ is a lower bound of σ(W), so that σ(W̄) ≥ K up to rounding, with equality when the power iteration has
+    converged. W = 0 is 0-Lipschitz already: it is left as it is, and its gradient passes unchanged.
+    """
+
+    n_iter: int = 1
+    K: float = 1.0
+    blocks: ClassVar[tuple[str, ...]] = ("W",)
+
+    def __post_init__(self) -> None:
+        if self.n_iter < 1:
+            raise ValueError(f"n_iter is {self.n_iter}; expected at least 1")
+        if not 0.0 < self.K < float("inf"):
+            raise ValueError(f"K is {self.K}; expected a positive finite number")
+
+    def start(self, W: Array, *, rng: np.random.Generator) -> SingularTriplet:
+        """Draw ũ at random and iterate. Algorithm 1, footnote 7."""
+        return power_iteration(W, random_direction(W.shape[0], dtype=W.dtype, rng=rng), self.n_iter)
+
+    def refresh(self, W: Array, triplet: SingularTriplet) -> SingularTriplet:
+        """Iterate from the ũ of the last update. Eqs. (20)-(22)."""
+        return power_iteration(W, triplet.u, self.n_iter)
+
+    def normalize(self, W: Array, triplet: SingularTriplet) -> Array:
+        """Divide W by N(W) = σ̂/K. Eqs. (8), (22)."""
+        return W * (1.0 / self._N(triplet))  # (8), (22)
+
+    def pullback(self, dW_bar: Array, W: Array, triplet: SingularTriplet) -> Array:
+        """Pull ∂V/∂W̄ back to ∂V/∂W. Eqs. (9)-(12), (37).
+
+        Parameters
+        ----------
+        dW_bar : (d_out, d_in) array
+            Ê[δhᵀ]: δ carries the 1/n of the mean, so it is the sum over the batch of δhᵀ.
+        W : (d_out, d_in) array
+            The raw weight.
+        triplet : SingularTriplet
+            The very triplet that W was normalised with.
+
+        Returns
+        -------
+        (d_out, d_in) array
+            (1/σ̂)(Ê[δhᵀ] − λ ũṽᵀ) at K = 1.
+
+        Notes
+        -----
+        ũ and ṽ are held constant, σ̂ = ũᵀWṽ is not: ∂σ̂/∂W_ij = [ũṽᵀ]_ij, as in (9). So this is the exact gradient for
+        fixed ũ, ṽ after any number of iterations; it is the gradient of W/σ(W) at convergence only. λ = Ê[δᵀ(W̄h)] of
+        (12) is trace(Ê[δhᵀ]ᵀ W̄) of (37), which needs no further pass through the network.
+        """
+        dN = np.outer(triplet.u, triplet.v / self.K)
+        return pullback_of_quotient(dW_bar, W, self._N(triplet), dN)  # (12), (37)
+
+    def _N(self, triplet: SingularTriplet) -> float:
+        return triplet.sigma / self.K or 1.0

@@ -1,0 +1,129 @@
+"""Gradient descent on the raw weights. Algorithm 1, eq. (23), and Table 1.
+
+An optimiser holds hyper-parameters only. It steps θ as one vector and knows nothing of layers or of normalisation.
+`alpha` is the paper's learning rate α everywhere in this module.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from specnorm_np.spectral import Array
+
+
+class Moments(NamedTuple):
+    """What Adam remembers: the running means of the gradient and of its square, and the number t of steps."""
+
+    m: Array
+    v: Array
+    t: int
+
+
+class Optimizer(Protocol):
+    """What a network in training asks of an optimiser."""
+
+    def start(self, theta: Array) -> Any:
+        """Make the state that belongs to the first θ."""
+
+    def step(self, theta: Array, dtheta: Array, state: Any, rate: float) -> tuple[Array, Any]:
+        """Return θ and the state after one step against `dtheta`, with the learning rate times `rate`."""
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"{name} is {value}; expected a positive finite number")
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent, θ ← θ − α∇ℓ. Eq. (23).
+
+    Parameters
+    ----------
+    alpha : float, positive
+        Learning rate.
+    """
+
+    alpha: float = 1e-2
+
+    def __post_init__(self) -> None:
+        _positive("alpha", self.alpha)
+
+    def start(self, theta: Array) -> None:
+        """There is no state."""
+
+    def step(self, theta: Array, dtheta: Array, state: None, rate: float = 1.0) -> tuple[Array, None]:
+        """Return the next θ."""
+        return theta - (rate * self.alpha) * dtheta, None  # (23)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma & Ba, 2015), with which the paper trains. Section 4, Table 1.
+
+    Parameters
+    ----------
+    alpha : float, positive
+        Learning rate α.
+    beta1, beta2 : float in [0, 1)
+        Decay rates of the two running means.
+    eps : float, positive
+        ε in the denominator. The paper does not state it; this is Kingma and Ba's.
+
+    Notes
+    -----
+    m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − α m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ). The two corrections
+    are scalars; they are moved to α and ε, which saves two passes over θ and changes nothing else.
+    """
+
+    alpha: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _positive("alpha", self.alpha)
+        _positive("eps", self.eps)
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a number in [0, 1)")
+
+    def start(self, theta: Array) -> Moments:
+        """Begin with both means at zero."""
+        return Moments(0.0 * theta, 0.0 * theta, 0)
+
+    def step(self, theta: Array, dtheta: Array, state: Moments, rate: float = 1.0) -> tuple[Array, Moments]:
+        """Return the next θ and the next moments."""
+        m, v, t = state.m * self.beta1, state.v * self.beta2, state.t + 1
+        m += (1.0 - self.beta1) * dtheta
+        square = dtheta * dtheta
+        square *= 1.0 - self.beta2
+        v += square
+        correction = math.sqrt(1.0 - self.beta2**t)
+        denominator = v**0.5
+        denominator += self.eps * correction
+        update = m / denominator
+        update *= rate * self.alpha * correction / (1.0 - self.beta1**t)
+        return theta - update, Moments(m, v, t)
+
+
+class Setting(NamedTuple):
+    """A row of Table 1: an Adam and the number n_dis of updates of D to one of G."""
+
+    adam: Adam
+    n_dis: int
+
+
+TABLE_1 = {
+    "A": Setting(Adam(1e-4, 0.5, 0.9), 5),  # Gulrajani et al. 2017
+    "B": Setting(Adam(1e-4, 0.5, 0.999), 1),  # Warde-Farley & Bengio 2017
+    "C": Setting(Adam(2e-4, 0.5, 0.999), 1),  # Radford et al. 2016
+    "D": Setting(Adam(1e-3, 0.5, 0.9), 5),  # D, E, F: aggressive ones
+    "E": Setting(Adam(1e-3, 0.5, 0.999), 5),
+    "F": Setting(Adam(1e-3, 0.9, 0.999), 5),
+}
+
+
+def linear_decay(step: int, steps: int, start: int) -> float:
+    """Return the factor of α at `step`, counted from 0: 1 up to `start`, then linearly down to 0 at `steps`. B.3."""
+    return 1.0 if step < start else (steps - step) / (steps - start)

@@ -1,0 +1,198 @@
+"""The spectral norm σ(W): exactly, and by power iteration. Sections 2.1, 2.2 and Appendix A, eqs. (6), (18)-(22).
+
+Here W is always the matrix whose norm is wanted, never W̄, and nothing keeps state: who wants to "recycle" ũ
+from one update to the next, as Appendix A does, passes the u of the last triplet to the next call.
+"""
+
+import math
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class SingularTriplet(NamedTuple):
+    """An approximation of the first singular triplet of a matrix W: W v = σ u.
+
+    Attributes
+    ----------
+    u : (d_out,) array
+        Left vector ũ, of unit length.
+    sigma : float
+        σ̂ = ũᵀWṽ, eq. (19). A lower bound of σ(W) up to rounding; 0 only if W = 0.
+    v : (d_in,) array
+        Right vector ṽ, of unit length.
+    """
+
+    u: Array
+    sigma: float
+    v: Array
+
+
+def as_matrix(W: npt.ArrayLike) -> Array:
+    """Lay a convolution kernel out as a matrix, d_out × (d_in·h·w). Section 4.
+
+    Parameters
+    ----------
+    W : (d_out, ...) array
+        At least two axes; the first counts the outputs.
+
+    Returns
+    -------
+    (d_out, d_in * h * w) array
+        A view where NumPy can give one.
+
+    Raises
+    ------
+    ValueError
+        If W has fewer than two axes, or no entry.
+
+    Notes
+    -----
+    The spectral norm of this matrix is not the norm of the convolution; footnote 3 says that they differ. For
+    a kernel of h × w, stride 1 and circular padding the convolution's norm lies between σ and √(hw)·σ, and
+    where in between depends on the weights.
+    """
+    W = np.asarray(W)
+    if W.ndim < 2 or W.size == 0:
+        raise ValueError(f"W has shape {W.shape}; expected (d_out, d_in) or (d_out, d_in, h, w), none of them 0")
+    return W.reshape(W.shape[0], -1)
+
+
+def check_matrix(W: npt.ArrayLike, name: str = "W") -> Array:
+    """Return W as an array if it is a finite floating-point matrix, else say what it is.
+
+    Raises
+    ------
+    ValueError
+        If W is not two-dimensional, is empty, has no floating dtype, or holds NaN or infinity.
+    """
+    W = _check_layout(W, name)
+    if not np.isfinite(W).all():
+        raise ValueError(f"{name} holds NaN or infinity; expected finite entries")
+    return W
+
+
+def _check_layout(W: npt.ArrayLike, name: str) -> Array:
+    W = np.asarray(W)
+    if W.ndim != 2 or W.size == 0:
+        raise ValueError(f"{name} has shape {W.shape}; expected a matrix (d_out, d_in), neither of them 0")
+    if not np.issubdtype(W.dtype, np.floating):
+        raise ValueError(f"{name} has dtype {W.dtype}; expected a floating dtype such as float64")
+    return W
+
+
+def spectral_norm(W: npt.ArrayLike) -> float:
+    """Compute the largest singular value of W by SVD, the oracle of everything else here. Eq. (6).
+
+    Parameters
+    ----------
+    W : (d_out, d_in) array
+        Any finite matrix; float32 is computed in float64.
+
+    Returns
+    -------
+    float
+        σ(W), to a small multiple of the rounding unit.
+
+    Raises
+    ------
+    ValueError
+        As `check_matrix`.
+
+    Notes
+    -----
+    σ(A) := max_{h≠0} ‖Ah‖₂ / ‖h‖₂ = max_{‖h‖₂≤1} ‖Ah‖₂, with A the argument `W`.
+    """
+    W = check_matrix(W)
+    return float(np.linalg.svd(W.astype(np.float64), compute_uv=False)[0])  # (6)
+
+
+def random_direction(d: int, *, dtype: npt.DTypeLike = np.float64, rng: np.random.Generator) -> Array:
+    """Draw a unit vector uniformly on the sphere in ℝᵈ, the start of ũ. Algorithm 1, footnote 7.
+
+    The chance that it is orthogonal to the first singular vector is zero.
+    """
+    return normalized(rng.standard_normal(d))[0].astype(dtype)
+
+
+def normalized(x: Array) -> tuple[Array, float]:
+    """Return x/‖x‖₂ and ‖x‖₂, which neither overflows nor underflows on the way; x itself if 0 or not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest, norm = 1.0, math.sqrt(x @ x)
+    if not 1e-10 < norm < 1e10:  # the squares may have left the range: divide by the largest entry first
+        largest = float(np.abs(x).max())
+        if largest == 0.0 or not math.isfinite(largest):
+            return x, largest
+        x = x / largest
+        norm = math.sqrt(x @ x)
+    return x / norm, largest * norm
+
+
+def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> SingularTriplet:
+    """Approximate the first singular triplet of W, starting from u. Eqs. (18)-(22).
+
+    Parameters
+    ----------
+    W : (d_out, d_in) array
+        The raw, un-normalised weight.
+    u : (d_out,) array
+        Where to start: the `u` of the last call on nearly the same W, or a `random_direction`. Its length does
+        not matter.
+    n_iter : int, at least 1
+        Number of iterations; the paper uses one.
+
+    Returns
+    -------
+    SingularTriplet
+        `u` and `v` in the dtype of W, `sigma` a Python float.
+
+    Raises
+    ------
+    ValueError
+        As `check_matrix`; if u has another shape than (d_out,), or is not finite; if n_iter < 1.
+
+    Notes
+    -----
+    ṽ ← Wᵀũ/‖Wᵀũ‖ (20), then ũ ← Wṽ/‖Wṽ‖ (21), in this order; then σ̂ = ũᵀWṽ (22), which is ‖Wṽ‖, for ũ has
+    just been set to Wṽ/‖Wṽ‖.
+
+    With unit vectors σ̂ ≤ σ(W), with equality at convergence only: σ(W/σ̂) ≥ 1, up to rounding. With
+    r = σ₂/σ₁ and for almost every start, k iterations leave an angle to u₁ of order r^2k and an error of σ̂ of
+    order r^4k. A start orthogonal to u₁ stays so in exact arithmetic.
+
+    What the paper leaves open: W = 0 gives σ̂ = 0, and vectors that mean nothing. If Wᵀũ = 0 although W ≠ 0,
+    ũ restarts at the unit vector of the row of W that holds its largest entry. Entries near the ends of the
+    floating-point range are scaled by a power of two, so that σ̂ is right wherever σ(W) is representable.
+    """
+    W = _check_layout(W, "W")
+    u = np.asarray(u, W.dtype)
+    if u.shape != W.shape[:1]:
+        raise ValueError(f"u has shape {u.shape}; expected {W.shape[:1]}, one entry for each row of W")
+    u, length = normalized(u)
+    if not math.isfinite(length):
+        raise ValueError("u holds NaN or infinity; expected a direction to start from")
+    if n_iter < 1:
+        raise ValueError(f"n_iter is {n_iter}; expected at least 1")
+    largest = max(float(W.max()), -float(W.min()))
+    if not math.isfinite(largest):
+        raise ValueError("W holds NaN or infinity; expected finite entries")
+    if largest == 0.0:
+        return SingularTriplet(u, 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
+    exponent = _out_of_range(largest, W.dtype)
+    if exponent:
+        W = np.ldexp(W, -exponent)
+    for _ in range(n_iter):
+        v, norm = normalized(W.T @ u)  # (20)
+        if norm == 0.0:
+            v = normalized(W[np.abs(W).max(axis=1).argmax()])[0]
+        u, sigma = normalized(W @ v)  # (21), (22)
+    return SingularTriplet(u, math.ldexp(sigma, exponent), v)
+
+
+def _out_of_range(largest: float, dtype: np.dtype[Any]) -> int:
+    """Return 0 if squares and products of entries up to `largest` are safe, else the exponent to scale by."""
+    smallest = float(np.finfo(dtype).tiny) ** 0.25
+    return 0 if smallest < largest < 1.0 / smallest else math.frexp(largest)[1]
