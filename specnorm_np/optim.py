@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from specnorm_np.spectral import Array
 
 
@@ -96,15 +98,15 @@ class Adam:
         """Return the next θ and the next moments."""
         m, v, t = state.m * self.beta1, state.v * self.beta2, state.t + 1
         m += (1.0 - self.beta1) * dtheta
-        square = dtheta * dtheta
-        square *= 1.0 - self.beta2
-        v += square
+        step = dtheta * dtheta
+        step *= 1.0 - self.beta2
+        v += step
         correction = math.sqrt(1.0 - self.beta2**t)
-        denominator = v**0.5
-        denominator += self.eps * correction
-        update = m / denominator
-        update *= rate * self.alpha * correction / (1.0 - self.beta1**t)
-        return theta - update, Moments(m, v, t)
+        np.sqrt(v, out=step)
+        step += self.eps * correction
+        np.divide(m, step, out=step)
+        step *= rate * self.alpha * correction / (1.0 - self.beta1**t)
+        return theta - step, Moments(m, v, t)
 
 
 class Setting(NamedTuple):

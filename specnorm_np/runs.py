@@ -123,8 +123,8 @@ def load(directory: Path) -> Run:
 
 def _read_npz(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
     except Exception as error:  # a damaged archive fails in more ways than NumPy documents
         raise ValueError(f"{path} cannot be read: {error}") from None
 

@@ -79,7 +79,7 @@ def _check_layout(W: npt.ArrayLike, name: str) -> Array:
     W = np.asarray(W)
     if W.ndim != 2 or W.size == 0:
         raise ValueError(f"{name} has shape {W.shape}; expected a matrix (d_out, d_in), neither of them 0")
-    if not np.issubdtype(W.dtype, np.floating):
+    if W.dtype.kind != "f":
         raise ValueError(f"{name} has dtype {W.dtype}; expected a floating dtype such as float64")
     return W
 
