@@ -159,8 +159,7 @@ def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng
 
 def _layers(theta: Params, names: tuple[str, ...]) -> list[list[Array]]:
     """Return the blocks of every layer that have these names."""
-    n_layers = sum(name.startswith("b") for name in theta)
-    return [[theta[f"{name}{l}"] for name in names] for l in range(1, n_layers + 1)]
+    return [[theta[f"{name}{l}"] for name in names] for l in range(1, theta.depth + 1)]
 
 
 def effective(player: Player, normalizer: Normalizer) -> tuple[list[Array], list[Array]]:
@@ -173,7 +172,7 @@ def effective(player: Player, normalizer: Normalizer) -> tuple[list[Array], list
 def update(
     player: Player, dW_bar: list[Array], db: list[Array], normalizer: Normalizer, optim: Optimizer, rate: float
 ) -> Player:
-    """Pull the gradient back to θ, step, and let the power iteration follow. Eqs. (12), (23), (20)-(22).
+    """Pull the gradient back to θ, step, and let the power iteration follow. Algorithm 1, eq. (23).
 
     Raises
     ------

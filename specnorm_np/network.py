@@ -3,13 +3,16 @@
 A network sees effective weights W̄ and biases b only; it knows nothing of normalisation. Batches are rows, and W has
 one row per output as in the paper, so a layer is h ↦ h @ W.T + b. Forward returns what backward needs, and backward is
 a pure function of it: nothing is kept in between, so a forward pass over real points and one over generated points
-cannot get into each other's way.
+cannot get into each other's way. Batch and layer normalisation, two of the paper's rivals, act on W̄h between W̄ and b.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +30,7 @@ class Params(Mapping[str, Array]):
     vector : (p,) array
         All parameters, in the order of `shapes`.
     shapes : dict of str to shape
-        Name and shape of every block: W1, b1, W2, … for a plain network.
+        Name and shape of every block: W1, b1, W2, … for a plain network. `depth` counts the layers, by their biases.
 
     Raises
     ------
@@ -36,10 +39,13 @@ class Params(Mapping[str, Array]):
     """
 
     def __init__(self, vector: Array, shapes: Mapping[str, tuple[int, ...]]):
+        sizes = [math.prod(shape) for shape in shapes.values()]
+        if vector.shape != (sum(sizes),):
+            raise ValueError(f"vector has shape {vector.shape}; expected ({sum(sizes)},), the sizes of {dict(shapes)}")
         self.vector, self.shapes = vector, shapes
-        expected = sum(math.prod(shape) for shape in shapes.values())
-        if vector.shape != (expected,):
-            raise ValueError(f"vector has shape {vector.shape}; expected ({expected},), the sizes of {dict(shapes)}")
+        ends = list(accumulate(sizes))
+        self.depth = sum(name.startswith("b") for name in shapes)
+        self._slices = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
     @classmethod
     def of_blocks(cls, blocks: Mapping[str, npt.ArrayLike]) -> "Params":
@@ -83,13 +89,17 @@ class Params(Mapping[str, Array]):
 
     def replace(self, vector: Array) -> "Params":
         """Return the same layout over another vector."""
-        return Params(vector, self.shapes)
+        if vector.shape != self.vector.shape:
+            raise ValueError(f"vector has shape {vector.shape}; expected {self.vector.shape}")
+        other = copy(self)
+        other.vector = vector
+        other.__dict__.pop("_blocks", None)
+        return other
 
     @cached_property
     def _blocks(self) -> dict[str, Array]:
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])[:-1]
-        pieces = np.split(self.vector, ends)
-        return {name: piece.reshape(shape) for piece, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+        named = zip(self._slices, self.shapes.items(), strict=True)
+        return {name: self.vector[piece].reshape(shape) for piece, (name, shape) in named}
 
     def __getitem__(self, name: str) -> Array:
         return self._blocks[name]
@@ -128,8 +138,7 @@ def he_layers(
     ValueError
         If there are fewer than two widths, or one is below 1.
     """
-    if len(widths) < 2 or min(widths) < 1:
-        raise ValueError(f"widths is {tuple(widths)}; expected at least an input and an output, each at least 1")
+    _check_widths(widths)
     gain = 2.0 / (1.0 + slope**2)
     return [
         ((rng.standard_normal((d_out, d_in)) * math.sqrt(gain / d_in)).astype(dtype), np.zeros(d_out, dtype))
@@ -137,7 +146,66 @@ def he_layers(
     ]
 
 
-def forward(W_bar: Sequence[Array], b: Sequence[Array], x: Array, slope: float) -> tuple[Array, list[Array]]:
+def orthonormal_layers(
+    widths: Sequence[int], *, dtype: npt.DTypeLike = np.float64, rng: np.random.Generator
+) -> list[tuple[Array, Array]]:
+    """Draw orthonormal weights, uniformly (Haar), and zero biases, where orthonormal D starts. Section 4.1.
+
+    WᵀW = I, or WWᵀ = I if W is wide: a minimum of (14) in both cases.
+
+    Raises
+    ------
+    ValueError
+        As `he_layers`.
+    """
+    _check_widths(widths)
+    layers = []
+    for d_in, d_out in pairwise(widths):
+        Q = orthonormalized(rng.standard_normal((max(d_in, d_out), min(d_in, d_out))))
+        layers.append(((Q if d_out >= d_in else Q.T).astype(dtype), np.zeros(d_out, dtype)))
+    return layers
+
+
+def orthonormalized(A: Array) -> Array:
+    """Return the Q of A = QR with R_ii ≥ 0, (m, k) for an (m, k) array A with m ≥ k.
+
+    The signs make it unique and continuous where A has full rank, and uniform for a Gaussian A.
+    """
+    Q, R = np.linalg.qr(A)
+    Q[:, np.diag(R) < 0.0] *= -1.0
+    return Q
+
+
+def _check_widths(widths: Sequence[int]) -> None:
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(f"widths is {tuple(widths)}; expected at least an input and an output, each at least 1")
+
+
+class Cache(NamedTuple):
+    """What a backward pass needs of a forward pass.
+
+    Attributes
+    ----------
+    h : list of L+1 arrays, (n, d_l)
+        The inputs of every layer, h_0 = x among them.
+    norm : BatchNorm, LayerNorm or None
+    saved : list
+        What the pullback of `norm` needs, for every hidden layer.
+    """
+
+    h: list[Array]
+    norm: "BatchNorm | LayerNorm | None" = None
+    saved: Sequence[Any] = ()
+
+
+def forward(
+    W_bar: Sequence[Array],
+    b: Sequence[Array],
+    x: Array,
+    slope: float,
+    norm: "BatchNorm | LayerNorm | None" = None,
+    groups: Sequence[int] | None = None,
+) -> tuple[Array, Cache]:
     """Compute f(x, θ). Eq. (1).
 
     Parameters
@@ -150,34 +218,56 @@ def forward(W_bar: Sequence[Array], b: Sequence[Array], x: Array, slope: float) 
         A batch.
     slope : float in [0, 1]
         The activations are max(a, slope·a): ReLU at 0, leaky ReLU in between; above 1 they would not be 1-Lipschitz.
+    norm : BatchNorm or LayerNorm, optional
+        Normalisation of W̄h in the hidden layers.
+    groups : sequence of int, optional
+        How many consecutive rows of x batch normalisation takes each of its statistics from; all by default.
 
     Returns
     -------
     f : (n, d_{L+1}) array
         Before the link 𝒜 of (2).
-    h : list of L+1 arrays, (n, d_l)
-        The inputs of every layer, h_0 = x among them: all that a backward pass needs.
+    cache : Cache
+        For the backward passes.
+
+    Raises
+    ------
+    ValueError
+        If a group has one row, the groups do not add up (`BatchNorm`), or a hidden layer has one unit (`LayerNorm`).
     """
-    h = [x]
+    h, saved = [x], []
     for W, bias in zip(W_bar[:-1], b[:-1], strict=True):
         a = h[-1] @ W.T
+        if norm is not None:
+            a, for_pullback = norm.normalize(a, groups)
+            saved.append(for_pullback)
         a += bias
         h.append(np.maximum(a, slope * a if slope else 0.0, out=a))
-    return h[-1] @ W_bar[-1].T + b[-1], h  # (1)
+    return h[-1] @ W_bar[-1].T + b[-1], Cache(h, norm, saved)  # (1)
 
 
-def _deltas(W_bar: Sequence[Array], h: Sequence[Array], df: Array, slope: float) -> Iterator[tuple[int, Array]]:
-    """Yield l and δ_l = ∂V/∂a_l, (n, d_l), from the last layer, l = L, to the first, l = 0.
+def gains(h: Array, slope: float) -> Array:
+    """Return the slope of the activation at every a, out of h = max(a, slope·a): the diagonal of D in h = Da.
 
-    max(a, slope·a) is positive exactly where a is, so h tells the slope at a; at a = 0 it is taken as `slope`.
+    h is positive exactly where a is; at a = 0 the slope is taken as `slope`.
     """
-    delta = df
+    gain: Array = (h > 0).astype(h.dtype)
+    return np.maximum(gain, slope, out=gain) if slope else gain
+
+
+def deltas(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> Iterator[tuple[int, Array, Array]]:
+    """Yield l, ∂V/∂a_l and δ_l = ∂V/∂(W̄h), both (n, d_l), from the last layer, l = L, to the first, l = 0.
+
+    They are one array unless the activations are normalised: a = W̄h + b without.
+    """
+    h, norm, saved = cache
+    da = delta = df
     for l in reversed(range(len(W_bar))):
-        yield l, delta
+        yield l, da, delta
         if l:
-            gain = h[l] > 0 if slope == 0.0 else np.maximum(h[l] > 0, slope, dtype=h[l].dtype)
-            delta = _times(delta, W_bar[l])
-            delta *= gain
+            da = _times(delta, W_bar[l])
+            da *= gains(h[l], slope)
+            delta = da if norm is None else norm.pullback(da, saved[l - 1])
 
 
 def _times(delta: Array, W: Array) -> Array:
@@ -185,12 +275,12 @@ def _times(delta: Array, W: Array) -> Array:
     return delta * W if W.shape[0] == 1 else delta @ W
 
 
-def backward(W_bar: Sequence[Array], h: Sequence[Array], df: Array, slope: float) -> tuple[list[Array], list[Array]]:
+def backward(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> tuple[list[Array], list[Array]]:
     """Take ∂V/∂f back to the effective weights and the biases. The Ê[δhᵀ] of (11).
 
     Parameters
     ----------
-    W_bar, h, slope
+    W_bar, cache, slope
         Of the forward pass.
     df : (n, d_{L+1}) array
         ∂V/∂f. It carries the 1/n of the mean, so the sum over the batch is the mean Ê.
@@ -202,13 +292,14 @@ def backward(W_bar: Sequence[Array], h: Sequence[Array], df: Array, slope: float
     db : L+1 arrays of the shapes of b
     """
     dW_bar, db = [], []
-    for l, delta in _deltas(W_bar, h, df, slope):
-        dW_bar.append(delta.T @ h[l])
-        db.append(delta.sum(axis=0))
+    one = np.ones(len(df), df.dtype)
+    for l, da, delta in deltas(W_bar, cache, df, slope):
+        dW_bar.append(delta.T @ cache.h[l])
+        db.append(one @ da)
     return dW_bar[::-1], db[::-1]
 
 
-def backward_to_input(W_bar: Sequence[Array], h: Sequence[Array], df: Array, slope: float) -> Array:
+def backward_to_input(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> Array:
     """Take ∂V/∂f back to the input x: what G's step needs of D, and ∇ₓf for df = 1.
 
     Returns
@@ -216,5 +307,81 @@ def backward_to_input(W_bar: Sequence[Array], h: Sequence[Array], df: Array, slo
     (n, d_0) array
         ∂V/∂x, row by row.
     """
-    *_, (_, delta) = _deltas(W_bar, h, df, slope)
+    *_, (_, _, delta) = deltas(W_bar, cache, df, slope)
     return _times(delta, W_bar[0])
+
+
+def _standardize(a: Array, axis: int, eps: float) -> tuple[Array, Array]:
+    """Return n = s(a − mean a) and s = 1/√(var a + ε), along an axis."""
+    if a.shape[axis] < 2:
+        what = ("a group of x has {} rows", "a hidden layer has {} units")[axis].format(a.shape[axis])
+        raise ValueError(f"{what}; expected at least 2, for a single number is normalised to 0")
+    if not eps > 0.0:
+        raise ValueError(f"eps is {eps}; expected a positive number")
+    n = a - a.mean(axis, keepdims=True)
+    s = 1.0 / np.sqrt(np.square(n).mean(axis, keepdims=True) + eps)
+    n *= s
+    return n, s
+
+
+def _pull_standardized(dn: Array, n: Array, s: Array, axis: int) -> Array:
+    """Pull ∂V/∂n back to ∂V/∂a = s(∂V/∂n − mean ∂V/∂n − n·mean(n ∂V/∂n)); the mean and s depend on a, too."""
+    da: Array = dn - dn.mean(axis, keepdims=True)
+    da -= n * (n * dn).mean(axis, keepdims=True)
+    da *= s
+    return da
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Batch normalisation (Ioffe & Szegedy 2015) in the hidden layers, without γ as in the paper. Section 4.1.
+
+    Over the rows of a group each unit gets mean 0 and variance var/(var + ε); the bias comes after. With the real rows
+    for one group and the generated ones for another, the statistics are those of separate passes. f at a point then
+    depends on the other points of its group; there is no running mean for use after training.
+
+    Parameters
+    ----------
+    eps : float, positive
+        ε, for units that do not vary. The paper does not state it.
+    """
+
+    eps: float = 1e-5
+
+    def normalize(self, a: Array, groups: Sequence[int] | None) -> tuple[Array, list[tuple[Array, Array]]]:
+        """Normalise each group by itself; a group of one row is a ValueError."""
+        groups = [len(a)] if groups is None else groups
+        if sum(groups) != len(a):
+            raise ValueError(f"groups is {tuple(groups)}; expected numbers that add up to {len(a)}, the rows of x")
+        saved = [_standardize(part, 0, self.eps) for part in np.split(a, np.cumsum(groups)[:-1])]
+        return np.concatenate([n for n, _ in saved]), saved
+
+    def pullback(self, dn: Array, saved: list[tuple[Array, Array]]) -> Array:
+        """Pull the gradient back, each group by itself."""
+        parts = np.split(dn, np.cumsum([len(n) for n, _ in saved])[:-1])
+        return np.concatenate([_pull_standardized(part, *ns, 0) for part, ns in zip(parts, saved, strict=True)])
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """Layer normalisation (Ba et al. 2016) in the hidden layers, without γ as in the paper. Section 4.1.
+
+    Over the units of a layer each row gets mean 0 and variance var/(var + ε); the bias comes after. A single unit would
+    be 0 whatever the input: so the output has none, and a hidden layer of one unit is a ValueError.
+
+    Parameters
+    ----------
+    eps : float, positive
+        ε, for rows that do not vary. The paper does not state it.
+    """
+
+    eps: float = 1e-5
+
+    def normalize(self, a: Array, groups: Sequence[int] | None) -> tuple[Array, tuple[Array, Array]]:
+        """Normalise each row by itself; groups do not matter."""
+        n, s = _standardize(a, 1, self.eps)
+        return n.copy(), (n, s)
+
+    def pullback(self, dn: Array, saved: tuple[Array, Array]) -> Array:
+        """Pull the gradient back, each row by itself."""
+        return _pull_standardized(dn, *saved, 1)

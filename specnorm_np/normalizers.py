@@ -1,4 +1,4 @@
-"""Normalisers of a weight, W ↦ W̄, each with its pullback. Sections 2.1 and 2.3, Appendix F, eqs. (8)-(12), (33)-(38).
+"""Normalisers of a weight, W ↦ W̄, each with its pullback. Sections 2.1 and 2.3, Appendices D.1, E and F.
 
 A normaliser says how one layer's effective weight W̄ comes out of that layer's blocks of θ and of a small state that
 belongs to them (for spectral normalisation the triplet (ũ, σ̂, ṽ)). It holds hyper-parameters only; its methods are
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from specnorm_np.spectral import Array, SingularTriplet, power_iteration, random_direction
+from specnorm_np.spectral import Array, SingularTriplet, normalized, power_iteration, random_direction
 
 
 class Normalizer(Protocol):
@@ -21,6 +21,10 @@ class Normalizer(Protocol):
     @property
     def blocks(self) -> tuple[str, ...]:
         """Names of the blocks of θ that make one W̄; layer l has them with l appended."""
+
+    @property
+    def parametrize(self) -> Callable[[Array], tuple[Array, ...]]:
+        """W ↦ the blocks that a freshly drawn W becomes, in the order of `blocks`."""
 
     @property
     def start(self) -> Callable[..., Any]:
@@ -69,17 +73,25 @@ def pullback_of_quotient(dW_bar: Array, W: Array, N: float, dN: Array) -> Array:
     return dW
 
 
-@dataclass(frozen=True)
-class Identity:
-    """No normalisation: W̄ = W."""
+class _OneBlock:
+    """What the normalisers of one block W without a state have in common."""
 
     blocks: ClassVar[tuple[str, ...]] = ("W",)
+
+    def parametrize(self, W: Array) -> tuple[Array]:
+        """Return W as the only block."""
+        return (W,)
 
     def start(self, W: Array, *, rng: np.random.Generator) -> None:
         """There is no state."""
 
     def refresh(self, W: Array, state: None) -> None:
         """There is no state."""
+
+
+@dataclass(frozen=True)
+class Identity(_OneBlock):
+    """No normalisation: W̄ = W."""
 
     def normalize(self, W: Array, state: None) -> Array:
         """Return W itself."""
@@ -122,6 +134,10 @@ class SpectralNorm:
         if not 0.0 < self.K < float("inf"):
             raise ValueError(f"K is {self.K}; expected a positive finite number")
 
+    def parametrize(self, W: Array) -> tuple[Array]:
+        """Return W as the only block."""
+        return (W,)
+
     def start(self, W: Array, *, rng: np.random.Generator) -> SingularTriplet:
         """Draw ũ at random and iterate. Algorithm 1, footnote 7."""
         return power_iteration(W, random_direction(W.shape[0], dtype=W.dtype, rng=rng), self.n_iter)
@@ -157,8 +173,150 @@ class SpectralNorm:
         fixed ũ, ṽ after any number of iterations; it is the gradient of W/σ(W) at convergence only. λ = Ê[δᵀ(W̄h)] of
         (12) is trace(Ê[δhᵀ]ᵀ W̄) of (37), which needs no further pass through the network.
         """
-        dN = np.outer(triplet.u, triplet.v / self.K)
+        dN = triplet.u[:, None] * (triplet.v / self.K)
         return pullback_of_quotient(dW_bar, W, self._N(triplet), dN)  # (12), (37)
 
     def _N(self, triplet: SingularTriplet) -> float:
         return triplet.sigma / self.K or 1.0
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """No normalisation, W̄ = W, but with the triplet of W, for a penalty on σ(W).
+
+    Parameters
+    ----------
+    n_iter : int, at least 1
+        Power iterations per update of W.
+    """
+
+    n_iter: int = 1
+    blocks: ClassVar[tuple[str, ...]] = ("W",)
+
+    def parametrize(self, W: Array) -> tuple[Array]:
+        """Return W as the only block."""
+        return (W,)
+
+    def start(self, W: Array, *, rng: np.random.Generator) -> SingularTriplet:
+        """Draw ũ at random and iterate, as `SpectralNorm`."""
+        return SpectralNorm(self.n_iter).start(W, rng=rng)
+
+    def refresh(self, W: Array, triplet: SingularTriplet) -> SingularTriplet:
+        """Iterate from the ũ of the last update, as `SpectralNorm`."""
+        return power_iteration(W, triplet.u, self.n_iter)
+
+    def normalize(self, W: Array, triplet: SingularTriplet) -> Array:
+        """Return W itself."""
+        return W
+
+    def pullback(self, dW_bar: Array, W: Array, triplet: SingularTriplet) -> Array:
+        """Return the gradient as it came."""
+        return dW_bar
+
+
+@dataclass(frozen=True)
+class FrobeniusNorm(_OneBlock):
+    """Frobenius normalisation, W̄ = W/‖W‖_F. Eq. (26).
+
+    Notes
+    -----
+    Σ_t σ_t(W̄)² = ‖W̄‖_F² = 1, a budget that the singular values share; σ(W̄) ≤ 1. W = 0 is left as it is, and its
+    gradient passes unchanged. There is no state.
+    """
+
+    def normalize(self, W: Array, state: None) -> Array:
+        """Divide W by ‖W‖_F. Eq. (26)."""
+        return normalized(W.ravel())[0].reshape(W.shape)  # (26)
+
+    def pullback(self, dW_bar: Array, W: Array, state: None) -> Array:
+        """Pull ∂V/∂W̄ back to ∂V/∂W: (35) with ∇_W ‖W‖_F = W̄. Eq. (36)."""
+        W_bar, N = normalized(W.ravel())
+        return pullback_of_quotient(dW_bar, W, N or 1.0, W_bar.reshape(W.shape))  # (36)
+
+
+@dataclass(frozen=True)
+class WeightNorm(_OneBlock):
+    """Weight normalisation (Salimans & Kingma 2016) without γ, the paper's baseline: w̄_i = w_i/‖w_i‖₂. Eq. (25).
+
+    Notes
+    -----
+    w_i is a row of W. Each has its own norm, so this is not W/N(W) with a scalar N, but (26) and (36) row by row. It
+    follows that Σ_t σ_t(W̄)² = d_o (13), (27), shared by T = min(d_i, d_o) singular values: σ(W̄) can be as large as
+    √d_o, and is, at rank one. A row of zeros is left as it is, and its gradient passes unchanged. There is no state.
+    """
+
+    def normalize(self, W: Array, state: None) -> Array:
+        """Divide every row by its length. Eq. (25)."""
+        return W / self._N(W)  # (25)
+
+    def pullback(self, dW_bar: Array, W: Array, state: None) -> Array:
+        """Pull ∂V/∂W̄ back to ∂V/∂W, row by row. Eq. (36)."""
+        N = self._N(W)
+        W_bar = W / N
+        lam = (dW_bar * W_bar).sum(axis=1, keepdims=True)
+        dW: Array = (dW_bar - lam * W_bar) / N  # (36)
+        return dW
+
+    def _N(self, W: Array) -> Array:
+        """Return ‖w_i‖₂ of every row, (d_out, 1), and 1 for a row of zeros."""
+        largest = np.abs(W).max(axis=1, keepdims=True)
+        largest[largest == 0.0] = 1.0
+        N: Array = largest * np.linalg.norm(W / largest, axis=1, keepdims=True)
+        N[N == 0.0] = 1.0
+        return N
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Reparametrisation with a learned gain, W̃ = γW̄. Eq. (32).
+
+    It is no longer 1-Lipschitz: the paper has it together with the gradient penalty (E.1).
+
+    Parameters
+    ----------
+    normalizer : Normalizer
+        What makes W̄, of the one block W.
+    per_row : bool
+        One γ for the layer, (1,), as in (32); or one for each row of W, (d_out, 1), as in footnote 8 for weight
+        normalisation.
+
+    Raises
+    ------
+    ValueError
+        If the normaliser has other blocks than W.
+
+    Notes
+    -----
+    γ is a block of θ and starts at 1, where W̃ = W̄; the paper does not state its start. ∂V/∂γ is trace((∇_W̃ V)ᵀ W̄), or
+    the same sum of each row, and ∇_W̄ V = γ ∇_W̃ V.
+    """
+
+    normalizer: Normalizer
+    per_row: bool = False
+    blocks: ClassVar[tuple[str, ...]] = ("W", "gamma")
+
+    def __post_init__(self) -> None:
+        if self.normalizer.blocks != ("W",):
+            raise ValueError(f"normalizer has the blocks {self.normalizer.blocks}; expected one that has W only")
+
+    def parametrize(self, W: Array) -> tuple[Array, Array]:
+        """Return W and γ = 1."""
+        return W, np.ones((W.shape[0], 1) if self.per_row else (1,), W.dtype)
+
+    def start(self, W: Array, gamma: Array, *, rng: np.random.Generator) -> Any:
+        """Make the state of the normaliser."""
+        return self.normalizer.start(W, rng=rng)
+
+    def refresh(self, W: Array, gamma: Array, state: Any) -> Any:
+        """Refresh the state of the normaliser."""
+        return self.normalizer.refresh(W, state)
+
+    def normalize(self, W: Array, gamma: Array, state: Any) -> Array:
+        """Multiply W̄ by γ. Eq. (32)."""
+        return gamma * self.normalizer.normalize(W, state)  # (32)
+
+    def pullback(self, dW_tilde: Array, W: Array, gamma: Array, state: Any) -> tuple[Array, Array]:
+        """Pull ∂V/∂W̃ back to ∂V/∂W and ∂V/∂γ."""
+        product = dW_tilde * self.normalizer.normalize(W, state)
+        dgamma = product.sum(axis=1, keepdims=True) if self.per_row else product.sum().reshape(1)
+        return self.normalizer.pullback(gamma * dW_tilde, W, state), dgamma

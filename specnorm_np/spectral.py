@@ -119,9 +119,11 @@ def random_direction(d: int, *, dtype: npt.DTypeLike = np.float64, rng: np.rando
 
 
 def normalized(x: Array) -> tuple[Array, float]:
-    """Return x/‖x‖₂ and ‖x‖₂, which neither overflows nor underflows on the way; x itself if 0 or not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        largest, norm = 1.0, math.sqrt(x @ x)
+    """Return x/‖x‖₂ and ‖x‖₂, which neither overflows nor underflows on the way; x itself if 0 or not finite.
+
+    NumPy may warn of the overflow that is then avoided.
+    """
+    largest, norm = 1.0, math.sqrt(x @ x)
     if not 1e-10 < norm < 1e10:  # the squares may have left the range: divide by the largest entry first
         largest = float(np.abs(x).max())
         if largest == 0.0 or not math.isfinite(largest):
@@ -171,16 +173,18 @@ def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> Sing
     u = np.asarray(u, W.dtype)
     if u.shape != W.shape[:1]:
         raise ValueError(f"u has shape {u.shape}; expected {W.shape[:1]}, one entry for each row of W")
-    u, length = normalized(u)
-    if not math.isfinite(length):
-        raise ValueError("u holds NaN or infinity; expected a direction to start from")
     if n_iter < 1:
         raise ValueError(f"n_iter is {n_iter}; expected at least 1")
     largest = max(float(W.max()), -float(W.min()))
     if not math.isfinite(largest):
         raise ValueError("W holds NaN or infinity; expected finite entries")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _iterate(W, u, n_iter, largest)
+
+
+def _iterate(W: Array, u: Array, n_iter: int, largest: float) -> SingularTriplet:
     if largest == 0.0:
-        return SingularTriplet(u, 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
+        return SingularTriplet(normalized(u)[0], 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
     exponent = _out_of_range(largest, W.dtype)
     if exponent:
         W = np.ldexp(W, -exponent)
@@ -189,6 +193,8 @@ def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> Sing
         if norm == 0.0:
             v = normalized(W[np.abs(W).max(axis=1).argmax()])[0]
         u, sigma = normalized(W @ v)  # (21), (22)
+    if not math.isfinite(sigma):
+        raise ValueError("u holds NaN, infinity or too large numbers; expected a direction to start from")
     return SingularTriplet(u, math.ldexp(sigma, exponent), v)
 
 
