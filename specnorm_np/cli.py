@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from specnorm_np import __version__, bench, runs
-from specnorm_np.config import LOSSES, METHODS, Config, from_json, from_options, title
+from specnorm_np.config import LOSSES, Config, from_json, from_options, title
 from specnorm_np.gan import Diverged
+from specnorm_np.methods import METHODS
 from specnorm_np.metrics import N_EVAL
 from specnorm_np.optim import TABLE_1
 from specnorm_np.storage import write
@@ -58,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Train a GAN. Without options: a ring of 8 Gaussians with spectral normalisation, about a minute.",
         argument_default=argparse.SUPPRESS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="methods:\n" + "\n".join(f"  {name:16}{text}" for name, text in METHODS.items()),
+        epilog="methods:\n" + "\n".join(f"  {name:13}{method.text}" for name, method in METHODS.items()),
     )
     _add_train_options(train)
     train.set_defaults(run=_train)
@@ -99,15 +100,17 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     how.add_argument("--method", choices=METHODS, metavar="NAME", help=f"see below (default {d.method})")
     how.add_argument("--K", type=float, help="Lipschitz constant per layer (default 1; 2 on the grid); D's is K^(L+1)")
     how.add_argument("--n-iter", type=int, help=f"power iterations per update (default {d.n_iter})")
-    how.add_argument("--loss", choices=LOSSES, help=f"(default {d.loss}: -log D for G)")
+    how.add_argument("--loss", choices=LOSSES, help="(default: standard, with -log D for G; wasserstein for wgan-gp)")
     how.add_argument("--setting", choices=TABLE_1, help="Adam and n_dis of a row of the paper's Table 1")
-    how.add_argument("--alpha", type=float, help=f"learning rate of Adam (default {d.alpha:g})")
+    how.add_argument("--alpha", type=float, help=f"learning rate of Adam (default {d.alpha:g}; 0.001 on the grid)")
     how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
     how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
     how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
     how.add_argument("--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid)")
     how.add_argument("--decay", type=float, help="share of the run after which alpha falls linearly to 0 (default 0.5)")
-    how.add_argument("--batch", type=int, help=f"real and generated points in a step of D (default {d.batch})")
+    how.add_argument(
+        "--batch", type=int, help=f"real and generated points in a step of D (default {d.batch}; 256 on the grid)"
+    )
     how.add_argument("--average", type=float, help=f"decay of the average of G, 0 for none (default {d.average:g})")
     how.add_argument("--seed", type=int, help=f"(default {d.seed})")
     size = train.add_argument_group("networks")
@@ -237,7 +240,9 @@ def report(run: runs.Run) -> list[str]:
         perfect = summary["perfect_sampler"]["frechet"]
         lines.append(f"Fréchet distance {summary['frechet']:.3g} (a perfect sampler: {perfect:.3g})")
     sigmas = "  ".join(f"{sigma:.4g}" for sigma in summary["sigma_bar"])
-    lines.append(f"σ(W̄) of D's layers: {sigmas}; product, a Lipschitz bound of D: {summary['lipschitz_upper']:.4g}")
+    bound = summary["lipschitz_upper"]
+    product = f"; product, a Lipschitz bound of D: {bound:.4g}" if bound is not None else ""
+    lines.append(f"σ(W̄) of D's layers: {sigmas}{product}")
     return [*lines, f"{summary['seconds']:.0f} s. All in {run.directory}"]
 
 

@@ -9,17 +9,13 @@ from typing import Any
 
 from specnorm_np.gan import GAN
 from specnorm_np.losses import HINGE, SATURATING, STANDARD, WASSERSTEIN
-from specnorm_np.normalizers import Identity, Normalizer, SpectralNorm
+from specnorm_np.methods import METHODS, fields_of
 from specnorm_np.optim import Adam
 from specnorm_np.targets import TARGETS, Points, Target
 
 FORMAT = 1
 LOSSES = {"standard": STANDARD, "saturating": SATURATING, "hinge": HINGE, "wasserstein": WASSERSTEIN}
-METHODS = {
-    "sn": "spectral normalisation, W/σ(W)",
-    "none": "no normalisation",
-}
-DEFAULTS = {"grid": {"K": 2.0, "steps": 25_000}}
+DEFAULTS = {"grid": {"K": 2.0, "alpha": 1e-3, "batch": 256, "steps": 25_000}}
 """Where the defaults of a target differ from those of `Config`."""
 
 
@@ -39,8 +35,8 @@ class Config:
     method: str = "sn"
     K: float = 1.0
     n_iter: int = 1
-    loss: str = "standard"
-    alpha: float = 1e-3
+    loss: str | None = None
+    alpha: float = 1.5e-3
     beta1: float = 0.5
     beta2: float = 0.999
     n_dis: int = 1
@@ -64,8 +60,10 @@ class Config:
             self._check(name, float, math.ulp(0.0))
         for name, most in (("beta1", 1.0), ("beta2", 1.0), ("average", 1.0), ("decay", math.inf)):
             self._check(name, float, 0.0, below=most)
-        for name, choices in (("method", METHODS), ("loss", LOSSES), ("dtype", ("float32", "float64"))):
+        for name, choices in (("method", METHODS), ("dtype", ("float32", "float64"))):
             _check_choice(name, getattr(self, name), choices)
+        if self.loss is not None:
+            _check_choice("loss", self.loss, LOSSES)
         if self.decay > 1.0:
             raise ValueError(f"decay is {self.decay}; expected a share of the run in [0, 1]")
         if self.data is None:
@@ -140,11 +138,13 @@ def make_target(config: Config) -> Target:
 def make_gan(config: Config, target: Target) -> GAN:
     """Make the GAN that a config asks for, with D and G as wide as the target's points."""
     adam = Adam(config.alpha, config.beta1, config.beta2)
+    fields = fields_of(config.method, config.K, config.n_iter)
+    if config.loss is not None:
+        fields["loss"] = LOSSES[config.loss]
     return GAN(
+        **fields,
         d_widths=(target.dim, *[config.d_width] * config.d_depth, 1),
         g_widths=(config.latent, *[config.g_width] * config.g_depth, target.dim),
-        loss=LOSSES[config.loss],
-        normalizer=_normalizer(config),
         d_optim=adam,
         g_optim=adam,
         n_dis=config.n_dis,
@@ -156,10 +156,6 @@ def make_gan(config: Config, target: Target) -> GAN:
     )
 
 
-def _normalizer(config: Config) -> Normalizer:
-    return SpectralNorm(config.n_iter, config.K) if config.method == "sn" else Identity()
-
-
 def title(config: Config, target: Target) -> str:
     """Say in a line what is trained, with the Lipschitz constant that the network is normalised to."""
     if isinstance(target, Points):
@@ -167,5 +163,6 @@ def title(config: Config, target: Target) -> str:
     else:
         what = target.name
     bound = config.K ** (config.d_depth + 1)
-    lipschitz = f", K = {config.K:g} per layer, {bound:g} for D" if config.method == "sn" else ""
-    return f"{what}, {METHODS[config.method]}{lipschitz}"
+    method = METHODS[config.method]
+    lipschitz = f", K = {config.K:g} per layer, {bound:g} for D" if method.bounded else ""
+    return f"{what}, {method.text}{lipschitz}"

@@ -7,19 +7,29 @@ power iteration, once, which gives the next W̄. Nothing else iterates. D(real),
 two updates of D all see the same W̄.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from specnorm_np.losses import STANDARD, Loss
-from specnorm_np.network import Params, backward, backward_to_input, forward, he_layers
+from specnorm_np.network import (
+    BatchNorm,
+    LayerNorm,
+    Params,
+    backward,
+    backward_to_input,
+    forward,
+    he_layers,
+    orthonormal_layers,
+)
 from specnorm_np.normalizers import Identity, Normalizer, SpectralNorm
 from specnorm_np.optim import Adam, Moments, Optimizer, linear_decay
+from specnorm_np.regularizers import GradientPenalty, Projection, WeightPenalty, interpolate
 from specnorm_np.spectral import Array
 
-STREAMS = ("D", "G", "data", "latent", "interpolation", "evaluation")
+STREAMS = ("D", "G", "data", "latent", "interpolation")
 
 
 class Diverged(ArithmeticError):
@@ -77,6 +87,14 @@ class GAN:
     loss : Loss
     normalizer : Normalizer
         Of D. G has none, and no batch normalisation either, unlike the paper's.
+    projection : Projection or None
+        Where W goes after a step of D.
+    weight_penalty, gradient_penalty : WeightPenalty or None, GradientPenalty or None
+        What is added to the loss of D: a function of W alone, or one of f and W̄.
+    activation_norm : BatchNorm or LayerNorm or None
+        In D's hidden layers.
+    orthonormal : bool
+        Whether D starts from orthonormal weights.
     d_optim, g_optim : Optimizer
     n_dis : int
         Updates of D to one of G, each on fresh real and fresh generated points.
@@ -92,12 +110,23 @@ class GAN:
         Leaky ReLU in D (Table 3), ReLU in G.
     dtype : str
         Of everything computed.
+
+    Raises
+    ------
+    ValueError
+        If the gradient penalty is to go with a normalisation of activations (f at a point would depend on others), or a
+        penalty of W with a normaliser that has no block W.
     """
 
     d_widths: tuple[int, ...] = (2, 128, 128, 128, 1)
     g_widths: tuple[int, ...] = (2, 128, 128, 128, 2)
     loss: Loss = STANDARD
     normalizer: Normalizer = SpectralNorm()
+    projection: Projection | None = None
+    weight_penalty: WeightPenalty | None = None
+    gradient_penalty: GradientPenalty | None = None
+    activation_norm: BatchNorm | LayerNorm | None = None
+    orthonormal: bool = False
     d_optim: Optimizer = Adam()
     g_optim: Optimizer = Adam()
     n_dis: int = 1
@@ -108,6 +137,12 @@ class GAN:
     d_slope: float = 0.1
     g_slope: float = 0.0
     dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        if self.gradient_penalty is not None and self.activation_norm is not None:
+            raise ValueError("gradient_penalty and activation_norm are both given; expected at most one of them")
+        if self.weight_penalty is not None and "W" not in self.normalizer.blocks:
+            raise ValueError(f"weight_penalty needs a block W; normalizer has {', '.join(self.normalizer.blocks)}")
 
     def rate(self, step: int) -> float:
         """Return the factor of both learning rates at a generator update."""
@@ -144,11 +179,29 @@ def start(gan: GAN, seed: int) -> State:
     """
     spawned = np.random.SeedSequence(seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, spawned, strict=True)}
-    d_layers = he_layers(gan.d_widths, gan.d_slope, dtype=gan.dtype, rng=streams["D"])
+    if gan.orthonormal:
+        d_layers = orthonormal_layers(gan.d_widths, dtype=gan.dtype, rng=streams["D"])
+    else:
+        d_layers = he_layers(gan.d_widths, gan.d_slope, dtype=gan.dtype, rng=streams["D"])
     g_layers = he_layers(gan.g_widths, gan.g_slope, dtype=gan.dtype, rng=streams["G"])
-    D = start_player(Params.of_layers(d_layers), gan.normalizer, gan.d_optim, rng=streams["D"])
+    d_theta = parametrized(d_layers, gan.normalizer, gan.projection)
+    D = start_player(d_theta, gan.normalizer, gan.d_optim, rng=streams["D"])
     G = start_player(Params.of_layers(g_layers), Identity(), gan.g_optim, rng=streams["G"])
     return State(0, D, G, G.theta if gan.average else None, streams)
+
+
+def parametrized(
+    layers: Sequence[tuple[Array, Array]], normalizer: Normalizer, projection: Projection | None = None
+) -> Params:
+    """Make the θ that represents given (W, b): with a normaliser's own blocks in the place of W, and projected."""
+    blocks: dict[str, Array] = {}
+    for l, (W, b) in enumerate(layers, 1):
+        w = normalizer.parametrize(W)
+        if projection is not None:
+            w = projection.project(*w)
+        blocks |= {f"{name}{l}": block for name, block in zip(normalizer.blocks, w, strict=True)}
+        blocks[f"b{l}"] = b
+    return Params.of_blocks(blocks)
 
 
 def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng: np.random.Generator) -> Player:
@@ -170,33 +223,68 @@ def effective(player: Player, normalizer: Normalizer) -> tuple[list[Array], list
 
 
 def update(
-    player: Player, dW_bar: list[Array], db: list[Array], normalizer: Normalizer, optim: Optimizer, rate: float
+    player: Player,
+    dW_bar: list[Array],
+    db: list[Array],
+    normalizer: Normalizer,
+    optim: Optimizer,
+    rate: float,
+    dW: list[Array] | None = None,
+    projection: Projection | None = None,
 ) -> Player:
     """Pull the gradient back to θ, step, and let the power iteration follow. Algorithm 1, eq. (23).
+
+    Parameters
+    ----------
+    player : Player
+    dW_bar, db : lists of arrays
+        Gradient at the effective weights and the biases.
+    normalizer, optim, projection
+        Of this player.
+    rate : float
+        Factor of the learning rate.
+    dW : list of arrays, optional
+        Gradient at the raw W of every layer, of what depends on W alone.
 
     Raises
     ------
     Diverged
         If a parameter is NaN or infinite after the step.
     """
+    theta, names = player.theta, normalizer.blocks
     gradient: dict[str, Array] = {}
-    layers = _layers(player.theta, normalizer.blocks)
-    for l, (w, norm) in enumerate(zip(layers, player.norms, strict=True), 1):
+    for l, (w, norm) in enumerate(zip(_layers(theta, names), player.norms, strict=True), 1):
         dw = normalizer.pullback(dW_bar[l - 1], *w, norm)  # (12)
-        gradient |= {f"{name}{l}": d for name, d in zip(normalizer.blocks, dw if len(w) > 1 else (dw,), strict=True)}
+        gradient |= {f"{name}{l}": d for name, d in zip(names, dw if len(w) > 1 else (dw,), strict=True)}
         gradient[f"b{l}"] = db[l - 1]
-    dtheta = np.concatenate([gradient[name].ravel() for name in player.theta])
-    vector, moments = optim.step(player.theta.vector, dtheta, player.moments, rate)  # (23)
+        if dW is not None:
+            gradient[f"W{l}"] = gradient[f"W{l}"] + dW[l - 1]
+    dtheta = np.concatenate([gradient[name].ravel() for name in theta])
+    vector, moments = optim.step(theta.vector, dtheta, player.moments, rate)  # (23)
     if not np.isfinite(vector).all():
         raise Diverged("a parameter is NaN or infinite")
-    theta = player.theta.replace(vector)
-    layers = _layers(theta, normalizer.blocks)
-    norms = tuple(normalizer.refresh(*w, norm) for w, norm in zip(layers, player.norms, strict=True))  # (20)-(22)
-    return Player(theta, norms, moments)
+    theta = theta.replace(vector)
+    if projection is not None:
+        theta = _projected(theta, names, projection)
+    norms = (normalizer.refresh(*w, norm) for w, norm in zip(_layers(theta, names), player.norms, strict=True))
+    return Player(theta, tuple(norms), moments)  # (20)-(22)
+
+
+def _projected(theta: Params, names: tuple[str, ...], projection: Projection) -> Params:
+    blocks = dict(theta)
+    for l, w in enumerate(_layers(theta, names), 1):
+        blocks |= {f"{name}{l}": block for name, block in zip(names, projection.project(*w), strict=True)}
+    return theta.replace(np.concatenate([block.ravel() for block in blocks.values()]))
 
 
 def d_step(
-    gan: GAN, D: Player, x_real: Array, x_fake: Array, rate: float = 1.0
+    gan: GAN,
+    D: Player,
+    x_real: Array,
+    x_fake: Array,
+    rate: float = 1.0,
+    *,
+    rng: np.random.Generator | None = None,
 ) -> tuple[Player, float, list[Array], list[Array]]:
     """Do one update of the discriminator. Algorithm 1.
 
@@ -205,16 +293,19 @@ def d_step(
     gan : GAN
     D : Player
     x_real, x_fake : (n, d) and (m, d) arrays
-        Points of the data and of G. One pass takes both: D has no batch statistics and one W̄.
+        Points of the data and of G. One pass takes both: they see one W̄, and batch normalisation takes its statistics
+        of each apart.
     rate : float
         Factor of the learning rate.
+    rng : Generator
+        For the points of the gradient penalty (31), if there is one.
 
     Returns
     -------
     D : Player
         After the update; its triplets belong to the new W.
     loss : float
-        Before the update.
+        Before the update, penalties included.
     W_bar, dW_bar : lists of arrays
         The effective weights that the loss saw, and its gradient there, for λ.
 
@@ -224,10 +315,24 @@ def d_step(
         If a parameter is NaN or infinite after the update.
     """
     W_bar, b = effective(D, gan.normalizer)
-    f, h = forward(W_bar, b, np.concatenate((x_real, x_fake)), gan.d_slope)  # (1)
-    loss, df_real, df_fake = gan.loss.d(f[: len(x_real)], f[len(x_real) :])
-    dW_bar, db = backward(W_bar, h, np.concatenate((df_real, df_fake)), gan.d_slope)
-    return update(D, dW_bar, db, gan.normalizer, gan.d_optim, rate), loss, W_bar, dW_bar
+    n = len(x_real)
+    x = np.concatenate((x_real, x_fake))
+    f, cache = forward(W_bar, b, x, gan.d_slope, gan.activation_norm, (n, len(x_fake)))  # (1)
+    loss, df_real, df_fake = gan.loss.d(f[:n], f[n:])
+    dW_bar, db = backward(W_bar, cache, np.concatenate((df_real, df_fake)), gan.d_slope)
+    if gan.gradient_penalty is not None:
+        if rng is None:
+            raise ValueError("rng is None; expected a Generator for the points of the gradient penalty")
+        x_hat = interpolate(x_real, x_fake, rng=rng)
+        value, more = gan.gradient_penalty.penalty(W_bar, b, x_hat, gan.d_slope)
+        loss, dW_bar = loss + value, [dW + d for dW, d in zip(dW_bar, more, strict=True)]
+    dW = None
+    if gan.weight_penalty is not None:
+        raw = _layers(D.theta, ("W",))
+        penalties = [gan.weight_penalty.penalty(W, norm) for (W,), norm in zip(raw, D.norms, strict=True)]
+        loss, dW = loss + sum(value for value, _ in penalties), [gradient for _, gradient in penalties]
+    D = update(D, dW_bar, db, gan.normalizer, gan.d_optim, rate, dW, gan.projection)
+    return D, loss, W_bar, dW_bar
 
 
 def g_step(gan: GAN, G: Player, D: Player, z: Array, rate: float = 1.0) -> tuple[Player, float]:
@@ -255,12 +360,12 @@ def g_step(gan: GAN, G: Player, D: Player, z: Array, rate: float = 1.0) -> tuple
         If a parameter is NaN or infinite after the update.
     """
     W_G, b_G = effective(G, Identity())
-    x_fake, h_G = forward(W_G, b_G, z, gan.g_slope)
+    x_fake, cache_G = forward(W_G, b_G, z, gan.g_slope)
     W_bar, b = effective(D, gan.normalizer)
-    f, h = forward(W_bar, b, x_fake, gan.d_slope)
+    f, cache = forward(W_bar, b, x_fake, gan.d_slope, gan.activation_norm)
     loss, df = gan.loss.g(f)
-    dx_fake = backward_to_input(W_bar, h, df, gan.d_slope)
-    dW, db = backward(W_G, h_G, dx_fake, gan.g_slope)
+    dx_fake = backward_to_input(W_bar, cache, df, gan.d_slope)
+    dW, db = backward(W_G, cache_G, dx_fake, gan.g_slope)
     return update(G, dW, db, Identity(), gan.g_optim, rate), loss
 
 
@@ -273,6 +378,12 @@ def generate(gan: GAN, theta: Params, z: Array) -> Array:
     """Compute G(z), (n, d), at G's parameters or at their average."""
     W, b = zip(*_layers(theta, ("W", "b")), strict=True)
     return forward(W, b, z, gan.g_slope)[0]
+
+
+def discriminate(gan: GAN, D: Player, x: Array) -> Array:
+    """Compute f(x), (n, 1). With batch normalisation it is that of these x together."""
+    W_bar, b = effective(D, gan.normalizer)
+    return forward(W_bar, b, x, gan.d_slope, gan.activation_norm)[0]
 
 
 def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator[tuple[State, StepLog]]:
@@ -307,7 +418,7 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
         try:
             for _ in range(gan.n_dis):
                 x_real = sample_real(gan.batch, rng=streams["data"]).astype(gan.dtype, copy=False)
-                D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, fakes(), rate)
+                D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, fakes(), rate, rng=streams["interpolation"])
             G, g_loss = g_step(gan, G, D, latents(gan, gan.batch, rng=streams["latent"]), rate)
         except Diverged as error:
             raise Diverged(f"diverged at step {step}: {error}") from None

@@ -82,7 +82,9 @@ def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
         Its gradients; 0 at the kinks.
     """
     loss = -np.minimum(0.0, f_real - 1.0).mean() - np.minimum(0.0, -1.0 - f_fake).mean()  # (16)
-    return float(loss), (f_real < 1.0) * (-1.0 / f_real.size), (f_fake > -1.0) * (1.0 / f_fake.size)
+    df_real = (f_real < 1.0).astype(f_real.dtype) * (-1.0 / f_real.size)
+    df_fake = (f_fake > -1.0).astype(f_fake.dtype) * (1.0 / f_fake.size)
+    return float(loss), df_real, df_fake
 
 
 def wasserstein_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:

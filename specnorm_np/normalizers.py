@@ -8,10 +8,11 @@ effective weight back to the gradient at the blocks.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from specnorm_np.certificates import certified_normalization
 from specnorm_np.spectral import Array, SingularTriplet, normalized, power_iteration, random_direction
 
 
@@ -180,6 +181,68 @@ class SpectralNorm:
         return triplet.sigma / self.K or 1.0
 
 
+class CertifiedTriplet(NamedTuple):
+    """The state of `CertifiedSpectralNorm`: a triplet, the W̄ that was certified, and the s it was divided by."""
+
+    u: Array
+    sigma: float
+    v: Array
+    W_bar: Array
+    s: float
+
+
+@dataclass(frozen=True)
+class CertifiedSpectralNorm:
+    """Spectral normalisation whose bound holds: σ(W̄) ≤ K for W̄ as stored. Not in the paper.
+
+    W̄ = K·W/s, with s a little above σ(W) instead of σ̂ below it; see `certificates.certified_normalization`.
+
+    Parameters
+    ----------
+    n_iter, K
+        As `SpectralNorm`.
+
+    Notes
+    -----
+    In the pullback c = s/(ũᵀWṽ) is held fixed, as ũ and ṽ are: N(W) = c·ũᵀWṽ/K, so ∇_W N = c ũṽᵀ/K, and
+    ⟨∂V/∂W, W⟩ = 0 holds here, too.
+    """
+
+    n_iter: int = 1
+    K: float = 1.0
+    blocks: ClassVar[tuple[str, ...]] = ("W",)
+
+    def __post_init__(self) -> None:
+        SpectralNorm(self.n_iter, self.K)
+
+    def parametrize(self, W: Array) -> tuple[Array]:
+        """Return W as the only block."""
+        return (W,)
+
+    def start(self, W: Array, *, rng: np.random.Generator) -> CertifiedTriplet:
+        """Draw ũ at random, iterate, and certify."""
+        return self._certified(W, SpectralNorm(self.n_iter).start(W, rng=rng))
+
+    def refresh(self, W: Array, state: CertifiedTriplet) -> CertifiedTriplet:
+        """Iterate from the ũ of the last update, and certify."""
+        return self._certified(W, power_iteration(W, state.u, self.n_iter))
+
+    def _certified(self, W: Array, triplet: SingularTriplet) -> CertifiedTriplet:
+        return CertifiedTriplet(*triplet, *certified_normalization(W, triplet.sigma, self.K))
+
+    def normalize(self, W: Array, state: CertifiedTriplet) -> Array:
+        """Return the W̄ that was certified."""
+        return state.W_bar
+
+    def pullback(self, dW_bar: Array, W: Array, state: CertifiedTriplet) -> Array:
+        """Pull ∂V/∂W̄ back to ∂V/∂W, with (35)."""
+        u, sigma, v, _, s = state
+        if sigma == 0.0:
+            return dW_bar
+        dN = u[:, None] * (v * (s / sigma / self.K))
+        return pullback_of_quotient(dW_bar, W, s / self.K, dN)
+
+
 @dataclass(frozen=True)
 class Tracked:
     """No normalisation, W̄ = W, but with the triplet of W, for a penalty on σ(W).
@@ -253,16 +316,18 @@ class WeightNorm(_OneBlock):
         """Pull ∂V/∂W̄ back to ∂V/∂W, row by row. Eq. (36)."""
         N = self._N(W)
         W_bar = W / N
-        lam = (dW_bar * W_bar).sum(axis=1, keepdims=True)
+        lam = np.einsum("ij,ij->i", dW_bar, W_bar)[:, None]
         dW: Array = (dW_bar - lam * W_bar) / N  # (36)
         return dW
 
     def _N(self, W: Array) -> Array:
         """Return ‖w_i‖₂ of every row, (d_out, 1), and 1 for a row of zeros."""
-        largest = np.abs(W).max(axis=1, keepdims=True)
-        largest[largest == 0.0] = 1.0
-        N: Array = largest * np.linalg.norm(W / largest, axis=1, keepdims=True)
-        N[N == 0.0] = 1.0
+        N: Array = np.sqrt(np.einsum("ij,ij->i", W, W))[:, None]
+        if not 1e-10 < N.min() <= N.max() < 1e10:  # the squares may have left the range: divide by the largest first
+            largest = np.abs(W).max(axis=1, keepdims=True)
+            largest[largest == 0.0] = 1.0
+            N = largest * np.linalg.norm(W / largest, axis=1, keepdims=True)
+            N[N == 0.0] = 1.0
         return N
 
 

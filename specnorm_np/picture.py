@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from specnorm_np import gan as algorithm
 from specnorm_np import runs
-from specnorm_np.network import forward
 from specnorm_np.spectral import Array
 from specnorm_np.targets import Target
 
@@ -70,9 +69,8 @@ def draw_field(ax: Axes, run: runs.Run, real: Array) -> None:
     ticks = np.linspace(-half, half, 161)
     center = real.mean(axis=0)
     plane = np.stack(np.meshgrid(ticks + center[0], ticks + center[1]), axis=-1)
-    W_bar, b = algorithm.effective(run.state.D, run.gan.normalizer)
     points = plane.reshape(-1, 2).astype(run.gan.dtype)
-    f = forward(W_bar, b, points, run.gan.d_slope)[0].reshape(plane.shape[:2])
+    f = algorithm.discriminate(run.gan, run.state.D, points).reshape(plane.shape[:2])
     shown = run.target.to_user_units(plane.reshape(-1, 2)).reshape(plane.shape)
     extent = (shown[0, 0, 0], shown[0, -1, 0], shown[0, 0, 1], shown[-1, 0, 1])
     image = ax.imshow(f, origin="lower", extent=extent, cmap="viridis", aspect="equal", interpolation="bilinear")

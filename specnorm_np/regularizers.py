@@ -163,7 +163,7 @@ class Orthonormal:
 
 @dataclass(frozen=True)
 class SpectralNormPenalty:
-    """Spectral norm regularisation (Yoshida & Miyato 2017), lam/2·σ(W)²; section 2.1 only describes it.
+    """Spectral norm regularisation (Yoshida & Miyato 2017), lam/2·σ(W)². Section 2.1 describes it without a formula.
 
     Parameters
     ----------
@@ -172,8 +172,8 @@ class SpectralNormPenalty:
 
     Notes
     -----
-    σ̂ = ũᵀWṽ of the layer's triplet stands for σ(W), and the gradient lam·σ̂ũṽᵀ is that of ũᵀWṽ with ũ and ṽ held
-    constant, as in (9). It does not depend on the data, unlike the λũṽᵀ of (12), and does not set σ to a value.
+    σ̂ = ũᵀWṽ of the layer's triplet stands for σ(W); in the gradient, lam·σ̂ũṽᵀ, ũ and ṽ are held constant, as in (9).
+    It does not depend on the data, unlike the λũṽᵀ of (12), and does not set σ to a value.
     """
 
     lam: float = 0.01

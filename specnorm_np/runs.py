@@ -256,7 +256,7 @@ def finish(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 2),
         **report._asdict(),
         "sigma_bar": sigmas,
-        "lipschitz_upper": float(np.prod(sigmas)),
+        "lipschitz_upper": float(np.prod(sigmas)) if run.gan.activation_norm is None else None,
         "perfect_sampler": perfect._asdict(),
         "samples": len(x),
     }

@@ -87,11 +87,11 @@ def test_eq28_factors_are_orthonormal_and_the_largest_singular_value_is_K(p, K, 
         assert spectral_norm(usv.normalize(U, S, V, None)) == pytest.approx(K, rel=128 * EPS)
 
 
-@given(p=planted())
-def test_eq28_represents_every_W_with_sigma_K(p):
-    usv = USV(p.s[0])
+@given(p=planted(), K=st.floats(0.1, 10.0))
+def test_eq28_represents_W_scaled_to_sigma_K(p, K):
+    usv = USV(K)
     W = usv.normalize(*usv.parametrize(p.W), None)
-    np.testing.assert_allclose(W, p.W, atol=256 * EPS * p.s[0])
+    np.testing.assert_allclose(W, (K / p.s[0]) * p.W, atol=256 * EPS * K)
 
 
 def test_eq28_a_zero_matrix_gets_one_singular_value_K():

@@ -70,6 +70,14 @@ def test_two_seeds_differ_and_one_seed_repeats(tmp_path):
     assert not same_bits(a, c)
 
 
+def test_how_often_a_run_is_evaluated_changes_nothing(tmp_path, monkeypatch):
+    runs.train(runs.create(TINY, tmp_path / "often"))
+    monkeypatch.setattr(runs, "EVALUATIONS", 1)
+    runs.train(runs.create(TINY, tmp_path / "once"))
+    assert same_bits(checkpoint(tmp_path / "often"), checkpoint(tmp_path / "once"))
+    assert (tmp_path / "often/samples.npy").read_bytes() == (tmp_path / "once/samples.npy").read_bytes()
+
+
 def test_history_has_losses_metrics_and_every_layer(tmp_path):
     run = runs.train(runs.create(TINY, tmp_path / "run"))
     rows = runs.read_history(tmp_path / "run/history.csv")
