@@ -183,6 +183,10 @@ def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> Sing
 
 
 def _iterate(W: Array, u: Array, n_iter: int, largest: float) -> SingularTriplet:
+    if not 0.5 < u @ u < 2.0:  # a ũ of an earlier iteration has length 1 up to rounding
+        u, length = normalized(u)
+        if not math.isfinite(length):
+            raise ValueError("u holds NaN or infinity; expected a direction to start from")
     if largest == 0.0:
         return SingularTriplet(normalized(u)[0], 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
     exponent = _out_of_range(largest, W.dtype)
@@ -193,8 +197,6 @@ def _iterate(W: Array, u: Array, n_iter: int, largest: float) -> SingularTriplet
         if norm == 0.0:
             v = normalized(W[np.abs(W).max(axis=1).argmax()])[0]
         u, sigma = normalized(W @ v)  # (21), (22)
-    if not math.isfinite(sigma):
-        raise ValueError("u holds NaN, infinity or too large numbers; expected a direction to start from")
     return SingularTriplet(u, math.ldexp(sigma, exponent), v)
 
 
