@@ -114,7 +114,7 @@ class GAN:
     Raises
     ------
     ValueError
-        If the gradient penalty is to go with a normalisation of activations (f at a point would depend on others), or a
+        If a number is out of its range; if the widths do not fit; if the gradient penalty is to go with a normalisation of activations (f at a point would depend on others), or a
         penalty of W with a normaliser that has no block W.
     """
 
@@ -139,6 +139,18 @@ class GAN:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        if self.d_widths[0] != self.g_widths[-1] or self.d_widths[-1] != 1:
+            raise ValueError(
+                f"d_widths is {self.d_widths} and g_widths {self.g_widths}; expected D to begin where G ends, and end in 1"
+            )
+        for name in ("n_dis", "batch", "steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not 0.0 <= self.average < 1.0:
+            raise ValueError(f"average is {self.average}; expected a number in [0, 1)")
+        for name in ("d_slope", "g_slope"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a number in [0, 1], to be 1-Lipschitz")
         if self.gradient_penalty is not None and self.activation_norm is not None:
             raise ValueError("gradient_penalty and activation_norm are both given; expected at most one of them")
         if self.weight_penalty is not None and "W" not in self.normalizer.blocks:

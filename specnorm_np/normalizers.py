@@ -149,7 +149,7 @@ class SpectralNorm:
 
     def normalize(self, W: Array, triplet: SingularTriplet) -> Array:
         """Divide W by N(W) = σ̂/K. Eqs. (8), (22)."""
-        return W * (1.0 / self._N(triplet))  # (8), (22)
+        return W / self._N(triplet)  # (8), (22)
 
     def pullback(self, dW_bar: Array, W: Array, triplet: SingularTriplet) -> Array:
         """Pull ∂V/∂W̄ back to ∂V/∂W. Eqs. (9)-(12), (37).

@@ -114,7 +114,14 @@ def random_direction(d: int, *, dtype: npt.DTypeLike = np.float64, rng: np.rando
     """Draw a unit vector uniformly on the sphere in ℝᵈ, the start of ũ. Algorithm 1, footnote 7.
 
     The chance that it is orthogonal to the first singular vector is zero.
+
+    Raises
+    ------
+    ValueError
+        If d < 1.
     """
+    if d < 1:
+        raise ValueError(f"d is {d}; expected at least 1")
     return normalized(rng.standard_normal(d))[0].astype(dtype)
 
 
@@ -149,7 +156,7 @@ def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> Sing
     Returns
     -------
     SingularTriplet
-        `u` and `v` in the dtype of W, `sigma` a Python float.
+        `u` and `v` in the dtype of W, `sigma` a Python float, infinite if σ(W) exceeds the largest one.
 
     Raises
     ------
@@ -197,7 +204,7 @@ def _iterate(W: Array, u: Array, n_iter: int, largest: float) -> SingularTriplet
         if norm == 0.0:
             v = normalized(W[np.abs(W).max(axis=1).argmax()])[0]
         u, sigma = normalized(W @ v)  # (21), (22)
-    return SingularTriplet(u, math.ldexp(sigma, exponent), v)
+    return SingularTriplet(u, float(np.ldexp(sigma, exponent)) if exponent else sigma, v)
 
 
 def _out_of_range(largest: float, dtype: np.dtype[Any]) -> int:
