@@ -114,8 +114,8 @@ class GAN:
     Raises
     ------
     ValueError
-        If a number is out of its range; if the widths do not fit; if the gradient penalty is to go with a normalisation of activations (f at a point would depend on others), or a
-        penalty of W with a normaliser that has no block W.
+        If a number is out of its range; if the widths do not fit; if the gradient penalty is to go with a normalisation
+        of activations (f at a point would depend on others), or a penalty of W with a normaliser without a block W.
     """
 
     d_widths: tuple[int, ...] = (2, 128, 128, 128, 1)
