@@ -234,14 +234,18 @@ def sigma_bar(run: Run) -> list[float]:
     return [spectral_norm(W) for W in algorithm.effective(run.state.D, run.gan.normalizer)[0]]
 
 
+def sigma_hat(run: Run) -> list[float | None]:
+    """Return σ̂ of every layer of D, None where no power iteration is run."""
+    return [getattr(norm, "sigma", None) for norm in run.state.D.norms]
+
+
 def measure(run: Run, log: StepLog) -> Row:
     """Make a row of the history: losses, metrics, and σ̂, λ and exact σ(W̄) of every layer."""
     _, report = evaluation(run)
-    sigma_hat = [norm.sigma if hasattr(norm, "sigma") else None for norm in run.state.D.norms]
     row: Row = {"step": run.state.step, "d_loss": log.d_loss, "g_loss": log.g_loss}
     row |= {"modes": report.modes, "high_quality": report.high_quality, "reverse_kl": report.reverse_kl}
     row["frechet"] = report.frechet
-    for name, values in (("sigma_hat", sigma_hat), ("lambda", log.lam), ("sigma_bar", sigma_bar(run))):
+    for name, values in (("sigma_hat", sigma_hat(run)), ("lambda", log.lam), ("sigma_bar", sigma_bar(run))):
         row |= {f"{name}_{l}": value for l, value in enumerate(values, 1)}
     return row
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from specnorm_np import cli
+from specnorm_np.methods import METHODS
 
 TINY = ["--steps", "12", "--batch", "8", "--d-width", "8", "--g-width", "8", "--d-depth", "1", "--g-depth", "1"]
 
@@ -100,6 +101,46 @@ def test_sample(folder):
     x = np.load("x.npy")
     assert x.shape == (7, 2)
     np.testing.assert_array_equal(np.loadtxt("x.csv", delimiter=","), x)
+
+
+def test_lipschitz_brackets_the_constant(folder, capsys):
+    assert run("train", *TINY, "--quiet", "--out", "a", "--d-depth", "2") == 0
+    assert run("lipschitz", "a") == 0
+    out = capsys.readouterr().out
+    assert "regions" in out
+    report = json.loads((folder / "a/lipschitz.json").read_text())
+    assert report["lower_bound"] <= report["exact"] * (1 + 1e-12)
+    assert report["exact"] <= report["tighter"] <= report["product"]
+    assert all(low <= sigma * (1 + 1e-12) for low, sigma in zip(report["lower"], report["sigma_bar"], strict=True))
+    assert all(sigma <= high * (1 + 1e-12) for sigma, high in zip(report["sigma_bar"], report["upper"], strict=True))
+
+
+def test_lipschitz_in_other_dimensions_has_no_exact_constant(folder, capsys):
+    np.save("x.npy", np.random.default_rng(0).standard_normal((20, 3)))
+    assert run("train", *TINY, "--quiet", "--data", "x.npy", "--out", "a") == 0
+    assert run("lipschitz", "a") == 0
+    assert "exact, on the box" not in capsys.readouterr().out
+
+
+def test_certified_run_has_a_certified_bound(folder):
+    assert run("train", *TINY, "--quiet", "--method", "sn-strict", "--K", "0.5", "--out", "a") == 0
+    assert run("lipschitz", "a") == 0
+    report = json.loads((folder / "a/lipschitz.json").read_text())
+    assert max(report["lower"]) <= 0.5
+    assert max(report["sigma_bar"]) <= 0.5
+
+
+def test_methods_are_listed(capsys):
+    assert run("train", "--help") == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in METHODS)
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "bn", "usv", "wn-gamma+gp"])
+def test_other_methods_from_the_command(folder, name):
+    assert run("train", *TINY, "--quiet", "--method", name, "--out", "a") == 0
+    assert run("resume", "a") == 0
+    assert run("lipschitz", "a") == (2 if name == "bn" else 0)
 
 
 def test_one_own_file(folder):
