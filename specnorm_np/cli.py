@@ -80,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     lipschitz = commands.add_parser(
         "lipschitz",
         help="bracket the Lipschitz constant of a run's discriminator",
-        description="σ of every layer, certified; the Lipschitz constant of D: (7), a tighter bound, exact in the plane.",
+        description="σ of every layer, certified; the Lipschitz constant of D: (7), tighter, exact in the plane.",
     )
     lipschitz.add_argument("directory", metavar="DIR", type=Path)
     lipschitz.set_defaults(run=_lipschitz)

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from specnorm_np.activation_norms import BatchNorm, LayerNorm
 from specnorm_np.losses import STANDARD, Loss
 from specnorm_np.network import (
-    BatchNorm,
-    LayerNorm,
     Params,
     backward,
     backward_to_input,

@@ -6,8 +6,8 @@ A combination of your own is a `GAN` with these same fields.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from specnorm_np.activation_norms import BatchNorm, LayerNorm
 from specnorm_np.losses import STANDARD, WASSERSTEIN
-from specnorm_np.network import BatchNorm, LayerNorm
 from specnorm_np.normalizers import (
     CertifiedSpectralNorm,
     FrobeniusNorm,

@@ -9,7 +9,6 @@ cannot get into each other's way. Batch and layer normalisation, two of the pape
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from specnorm_np.activation_norms import BatchNorm, LayerNorm
 from specnorm_np.spectral import Array
 
 
@@ -194,7 +194,7 @@ class Cache(NamedTuple):
     """
 
     h: list[Array]
-    norm: "BatchNorm | LayerNorm | None" = None
+    norm: BatchNorm | LayerNorm | None = None
     saved: Sequence[Any] = ()
 
 
@@ -203,7 +203,7 @@ def forward(
     b: Sequence[Array],
     x: Array,
     slope: float,
-    norm: "BatchNorm | LayerNorm | None" = None,
+    norm: BatchNorm | LayerNorm | None = None,
     groups: Sequence[int] | None = None,
 ) -> tuple[Array, Cache]:
     """Compute f(x, θ). Eq. (1).
@@ -309,79 +309,3 @@ def backward_to_input(W_bar: Sequence[Array], cache: Cache, df: Array, slope: fl
     """
     *_, (_, _, delta) = deltas(W_bar, cache, df, slope)
     return _times(delta, W_bar[0])
-
-
-def _standardize(a: Array, axis: int, eps: float) -> tuple[Array, Array]:
-    """Return n = s(a − mean a) and s = 1/√(var a + ε), along an axis."""
-    if a.shape[axis] < 2:
-        what = ("a group of x has {} rows", "a hidden layer has {} units")[axis].format(a.shape[axis])
-        raise ValueError(f"{what}; expected at least 2, for a single number is normalised to 0")
-    if not eps > 0.0:
-        raise ValueError(f"eps is {eps}; expected a positive number")
-    n = a - a.mean(axis, keepdims=True)
-    s = 1.0 / np.sqrt(np.square(n).mean(axis, keepdims=True) + eps)
-    n *= s
-    return n, s
-
-
-def _pull_standardized(dn: Array, n: Array, s: Array, axis: int) -> Array:
-    """Pull ∂V/∂n back to ∂V/∂a = s(∂V/∂n − mean ∂V/∂n − n·mean(n ∂V/∂n)); the mean and s depend on a, too."""
-    da: Array = dn - dn.mean(axis, keepdims=True)
-    da -= n * (n * dn).mean(axis, keepdims=True)
-    da *= s
-    return da
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    """Batch normalisation (Ioffe & Szegedy 2015) in the hidden layers, without γ as in the paper. Section 4.1.
-
-    Over the rows of a group each unit gets mean 0 and variance var/(var + ε); the bias comes after. With the real rows
-    for one group and the generated ones for another, the statistics are those of separate passes. f at a point then
-    depends on the other points of its group; there is no running mean for use after training.
-
-    Parameters
-    ----------
-    eps : float, positive
-        ε, for units that do not vary. The paper does not state it.
-    """
-
-    eps: float = 1e-5
-
-    def normalize(self, a: Array, groups: Sequence[int] | None) -> tuple[Array, list[tuple[Array, Array]]]:
-        """Normalise each group by itself; a group of one row is a ValueError."""
-        groups = [len(a)] if groups is None else groups
-        if sum(groups) != len(a):
-            raise ValueError(f"groups is {tuple(groups)}; expected numbers that add up to {len(a)}, the rows of x")
-        saved = [_standardize(part, 0, self.eps) for part in np.split(a, np.cumsum(groups)[:-1])]
-        return np.concatenate([n for n, _ in saved]), saved
-
-    def pullback(self, dn: Array, saved: list[tuple[Array, Array]]) -> Array:
-        """Pull the gradient back, each group by itself."""
-        parts = np.split(dn, np.cumsum([len(n) for n, _ in saved])[:-1])
-        return np.concatenate([_pull_standardized(part, *ns, 0) for part, ns in zip(parts, saved, strict=True)])
-
-
-@dataclass(frozen=True)
-class LayerNorm:
-    """Layer normalisation (Ba et al. 2016) in the hidden layers, without γ as in the paper. Section 4.1.
-
-    Over the units of a layer each row gets mean 0 and variance var/(var + ε); the bias comes after. A single unit would
-    be 0 whatever the input: so the output has none, and a hidden layer of one unit is a ValueError.
-
-    Parameters
-    ----------
-    eps : float, positive
-        ε, for rows that do not vary. The paper does not state it.
-    """
-
-    eps: float = 1e-5
-
-    def normalize(self, a: Array, groups: Sequence[int] | None) -> tuple[Array, tuple[Array, Array]]:
-        """Normalise each row by itself; groups do not matter."""
-        n, s = _standardize(a, 1, self.eps)
-        return n.copy(), (n, s)
-
-    def pullback(self, dn: Array, saved: tuple[Array, Array]) -> Array:
-        """Pull the gradient back, each row by itself."""
-        return _pull_standardized(dn, *saved, 1)

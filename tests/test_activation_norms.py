@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from strategies import draw_net, near_kink, rngs
 from test_rivals_normalizers import NORMALIZERS, d_loss, draw_problem
 
+from specnorm_np.activation_norms import BatchNorm, LayerNorm
 from specnorm_np.gradcheck import check_gradient, numeric_gradient
 from specnorm_np.losses import STANDARD
-from specnorm_np.network import BatchNorm, LayerNorm, backward, backward_to_input, forward
+from specnorm_np.network import backward, backward_to_input, forward
 from specnorm_np.normalizers import Identity
 
 both = pytest.mark.parametrize("norm", [BatchNorm(0.1), LayerNorm(0.1)], ids=["bn", "ln"])

@@ -6,11 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from specnorm_np.activation_norms import BatchNorm
 from specnorm_np.gan import GAN, Player, d_step, effective, g_step, parametrized, start, start_player, train
 from specnorm_np.gradcheck import check_gradient
 from specnorm_np.losses import HINGE
 from specnorm_np.methods import METHODS, fields_of
-from specnorm_np.network import BatchNorm, Params
+from specnorm_np.network import Params
 from specnorm_np.normalizers import CertifiedTriplet, Identity, SpectralNorm
 from specnorm_np.optim import SGD, Adam
 from specnorm_np.regularizers import USV, GradientPenalty, Orthonormal
