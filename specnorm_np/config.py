@@ -15,7 +15,7 @@ from specnorm_np.targets import TARGETS, Points, Target
 
 FORMAT = 1
 LOSSES = {"standard": STANDARD, "saturating": SATURATING, "hinge": HINGE, "wasserstein": WASSERSTEIN}
-DEFAULTS = {"grid": {"K": 2.0, "alpha": 1e-3, "batch": 256, "steps": 25_000}}
+DEFAULTS = {"grid": {"K": 2.0, "alpha": 2e-3, "decay": 0.3, "batch": 256, "steps": 25_000}}
 """Where the defaults of a target differ from those of `Config`."""
 
 

@@ -140,7 +140,7 @@ class GAN:
     def __post_init__(self) -> None:
         if self.d_widths[0] != self.g_widths[-1] or self.d_widths[-1] != 1:
             raise ValueError(
-                f"d_widths is {self.d_widths} and g_widths {self.g_widths}; expected D to begin where G ends, and end in 1"
+                f"d_widths is {self.d_widths}, g_widths {self.g_widths}; expected D to begin where G ends, and end in 1"
             )
         for name in ("n_dis", "batch", "steps"):
             if getattr(self, name) < 1:
@@ -436,5 +436,7 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
         if not np.isfinite(d_loss + g_loss):
             raise Diverged(f"diverged at step {step}: the losses are {d_loss:g} (D) and {g_loss:g} (G)")
         if G_mean is not None:
-            G_mean = G_mean.replace(gan.average * G_mean.vector + (1.0 - gan.average) * G.theta.vector)
+            mean = gan.average * G_mean.vector
+            mean += (1.0 - gan.average) * G.theta.vector
+            G_mean = G_mean.replace(mean)
         yield State(step, D, G, G_mean, streams), StepLog(d_loss, g_loss, W_bar, dW_bar)

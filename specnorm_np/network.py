@@ -9,7 +9,6 @@ cannot get into each other's way. Batch and layer normalisation, two of the pape
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -44,6 +43,7 @@ class Params(Mapping[str, Array]):
             raise ValueError(f"vector has shape {vector.shape}; expected ({sum(sizes)},), the sizes of {dict(shapes)}")
         self.vector, self.shapes = vector, shapes
         ends = list(accumulate(sizes))
+        self._blocks: dict[str, Array] | None = None
         self.depth = sum(name.startswith("b") for name in shapes)
         self._slices = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
@@ -92,16 +92,13 @@ class Params(Mapping[str, Array]):
         if vector.shape != self.vector.shape:
             raise ValueError(f"vector has shape {vector.shape}; expected {self.vector.shape}")
         other = copy(self)
-        other.vector = vector
-        other.__dict__.pop("_blocks", None)
+        other.vector, other._blocks = vector, None
         return other
 
-    @cached_property
-    def _blocks(self) -> dict[str, Array]:
-        named = zip(self._slices, self.shapes.items(), strict=True)
-        return {name: self.vector[piece].reshape(shape) for piece, (name, shape) in named}
-
     def __getitem__(self, name: str) -> Array:
+        if self._blocks is None:
+            pieces = zip(self._slices, self.shapes.items(), strict=True)
+            self._blocks = {name: self.vector[piece].reshape(shape) for piece, (name, shape) in pieces}
         return self._blocks[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -242,7 +239,7 @@ def forward(
             a, for_pullback = norm.normalize(a, groups)
             saved.append(for_pullback)
         a += bias
-        h.append(np.maximum(a, slope * a if slope else 0.0, out=a))
+        h.append(np.maximum(a, slope * a if slope else np.zeros_like(bias), out=a))
     return h[-1] @ W_bar[-1].T + b[-1], Cache(h, norm, saved)  # (1)
 
 
@@ -252,7 +249,7 @@ def gains(h: Array, slope: float) -> Array:
     h is positive exactly where a is; at a = 0 the slope is taken as `slope`.
     """
     gain: Array = (h > 0).astype(h.dtype)
-    return np.maximum(gain, slope, out=gain) if slope else gain
+    return np.maximum(gain, np.full(h.shape[1], slope, h.dtype), out=gain) if slope else gain
 
 
 def deltas(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> Iterator[tuple[int, Array, Array]]:

@@ -70,7 +70,9 @@ def pullback_of_quotient(dW_bar: Array, W: Array, N: float, dN: Array) -> Array:
     """
     alpha = 1.0 / N
     lam = alpha * float(np.vdot(dW_bar, W))
-    dW: Array = alpha * (dW_bar - lam * dN)  # (35)
+    dW: Array = lam * dN
+    np.subtract(dW_bar, dW, out=dW)
+    dW *= alpha  # (35)
     return dW
 
 

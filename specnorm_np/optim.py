@@ -75,7 +75,8 @@ class Adam:
     Notes
     -----
     m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − α m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ). The two corrections
-    are scalars; they are moved to α and ε, which saves two passes over θ and changes nothing else.
+    are scalars; they are moved to α and ε, which saves two passes over θ and changes nothing else. One buffer serves all
+    steps of the computation: in a network of this size memory costs as much as arithmetic.
     """
 
     alpha: float = 2e-4
@@ -97,16 +98,17 @@ class Adam:
     def step(self, theta: Array, dtheta: Array, state: Moments, rate: float = 1.0) -> tuple[Array, Moments]:
         """Return the next θ and the next moments."""
         m, v, t = state.m * self.beta1, state.v * self.beta2, state.t + 1
-        m += (1.0 - self.beta1) * dtheta
-        step = dtheta * dtheta
-        step *= 1.0 - self.beta2
-        v += step
+        buffer = (1.0 - self.beta1) * dtheta
+        m += buffer
+        np.multiply(dtheta, dtheta, out=buffer)
+        buffer *= 1.0 - self.beta2
+        v += buffer
         correction = math.sqrt(1.0 - self.beta2**t)
-        np.sqrt(v, out=step)
-        step += self.eps * correction
-        np.divide(m, step, out=step)
-        step *= rate * self.alpha * correction / (1.0 - self.beta1**t)
-        return theta - step, Moments(m, v, t)
+        np.sqrt(v, out=buffer)
+        buffer += self.eps * correction
+        np.divide(m, buffer, out=buffer)
+        buffer *= rate * self.alpha * correction / (1.0 - self.beta1**t)
+        return np.subtract(theta, buffer, out=buffer), Moments(m, v, t)
 
 
 class Setting(NamedTuple):

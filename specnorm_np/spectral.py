@@ -182,32 +182,34 @@ def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> Sing
         raise ValueError(f"u has shape {u.shape}; expected {W.shape[:1]}, one entry for each row of W")
     if n_iter < 1:
         raise ValueError(f"n_iter is {n_iter}; expected at least 1")
-    largest = max(float(W.max()), -float(W.min()))
-    if not math.isfinite(largest):
-        raise ValueError("W holds NaN or infinity; expected finite entries")
     with np.errstate(over="ignore", invalid="ignore"):
-        return _iterate(W, u, n_iter, largest)
+        triplet = _iterate(W, u, n_iter)
+        smallest = _SMALLEST_SAFE.get(W.dtype, 1e-70)
+        return triplet if smallest < triplet.sigma < 1.0 / smallest else _iterate_scaled(W, u, n_iter)
 
 
-def _iterate(W: Array, u: Array, n_iter: int, largest: float) -> SingularTriplet:
+_SMALLEST_SAFE = {np.dtype(t): float(np.finfo(t).tiny) ** 0.25 for t in (np.float16, np.float32, np.float64)}
+"""If σ̂ is between this and its inverse, then squares and products on the way to it have kept their digits."""
+
+
+def _iterate(W: Array, u: Array, n_iter: int) -> SingularTriplet:
     if not 0.5 < u @ u < 2.0:  # a ũ of an earlier iteration has length 1 up to rounding
-        u, length = normalized(u)
-        if not math.isfinite(length):
-            raise ValueError("u holds NaN or infinity; expected a direction to start from")
-    if largest == 0.0:
-        return SingularTriplet(normalized(u)[0], 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
-    exponent = _out_of_range(largest, W.dtype)
-    if exponent:
-        W = np.ldexp(W, -exponent)
+        u = normalized(u)[0]
     for _ in range(n_iter):
         v, norm = normalized(W.T @ u)  # (20)
         if norm == 0.0:
             v = normalized(W[np.abs(W).max(axis=1).argmax()])[0]
         u, sigma = normalized(W @ v)  # (21), (22)
-    return SingularTriplet(u, float(np.ldexp(sigma, exponent)) if exponent else sigma, v)
+    return SingularTriplet(u, sigma, v)
 
 
-def _out_of_range(largest: float, dtype: np.dtype[Any]) -> int:
-    """Return 0 if squares and products of entries up to `largest` are safe, else the exponent to scale by."""
-    smallest = float(np.finfo(dtype).tiny) ** 0.25
-    return 0 if smallest < largest < 1.0 / smallest else math.frexp(largest)[1]
+def _iterate_scaled(W: Array, u: Array, n_iter: int) -> SingularTriplet:
+    """Iterate on W over a power of two near its largest entry, or find out why σ̂ cannot be had."""
+    largest = float(np.abs(W).max())
+    if not (math.isfinite(largest) and np.isfinite(u).all()):
+        raise ValueError(f"{'u' if math.isfinite(largest) else 'W'} holds NaN or infinity; expected finite entries")
+    if largest == 0.0:
+        return SingularTriplet(normalized(u)[0], 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
+    exponent = math.frexp(largest)[1]
+    u, sigma, v = _iterate(np.ldexp(W, -exponent), u, n_iter)
+    return SingularTriplet(u, float(np.ldexp(sigma, exponent)), v)
