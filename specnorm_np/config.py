@@ -15,7 +15,7 @@ from specnorm_np.targets import TARGETS, Points, Target
 
 FORMAT = 1
 LOSSES = {"standard": STANDARD, "saturating": SATURATING, "hinge": HINGE, "wasserstein": WASSERSTEIN}
-DEFAULTS = {"grid": {"K": 2.0, "alpha": 2e-3, "decay": 0.3, "batch": 256, "steps": 25_000}}
+DEFAULTS = {"grid": {"K": 2.0, "alpha": 2e-3, "decay": 0.3, "batch": 256, "steps": 25_000, "g_scale": 3.0}}
 """Where the defaults of a target differ from those of `Config`."""
 
 
@@ -47,6 +47,7 @@ class Config:
     d_depth: int = 3
     g_width: int = 128
     g_depth: int = 3
+    g_scale: float = 1.0
     latent: int = 2
     dtype: str = "float32"
     average: float = 0.999
@@ -56,7 +57,7 @@ class Config:
         for name in ("n_iter", "n_dis", "steps", "batch", "d_width", "d_depth", "g_width", "g_depth", "latent"):
             self._check(name, int, 1)
         self._check("seed", int, 0)
-        for name in ("K", "alpha"):
+        for name in ("K", "alpha", "g_scale"):
             self._check(name, float, math.ulp(0.0))
         for name, most in (("beta1", 1.0), ("beta2", 1.0), ("average", 1.0), ("decay", math.inf)):
             self._check(name, float, 0.0, below=most)
@@ -152,6 +153,7 @@ def make_gan(config: Config, target: Target) -> GAN:
         steps=config.steps,
         decay_from=round(config.decay * config.steps) if config.decay < 1.0 else None,
         average=config.average,
+        g_scale=config.g_scale,
         dtype=config.dtype,
     )
 

@@ -107,6 +107,9 @@ class GAN:
         Decay rate of the exponential average of G's parameters, 0 for none. It is not in the paper.
     d_slope, g_slope : float
         Leaky ReLU in D (Table 3), ReLU in G.
+    g_scale : float, positive
+        G's last weight matrix starts as many times as large as He et al. have it: about the size of the data's
+        coordinates, for G to start as spread out as they are.
     dtype : str
         Of everything computed.
 
@@ -135,6 +138,7 @@ class GAN:
     average: float = 0.0
     d_slope: float = 0.1
     g_slope: float = 0.0
+    g_scale: float = 1.0
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
@@ -147,6 +151,8 @@ class GAN:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not 0.0 <= self.average < 1.0:
             raise ValueError(f"average is {self.average}; expected a number in [0, 1)")
+        if not 0.0 < self.g_scale < float("inf"):
+            raise ValueError(f"g_scale is {self.g_scale}; expected a positive finite number")
         for name in ("d_slope", "g_slope"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected a number in [0, 1], to be 1-Lipschitz")
@@ -195,6 +201,7 @@ def start(gan: GAN, seed: int) -> State:
     else:
         d_layers = he_layers(gan.d_widths, gan.d_slope, dtype=gan.dtype, rng=streams["D"])
     g_layers = he_layers(gan.g_widths, gan.g_slope, dtype=gan.dtype, rng=streams["G"])
+    g_layers[-1][0][...] *= gan.g_scale
     d_theta = parametrized(d_layers, gan.normalizer, gan.projection)
     D = start_player(d_theta, gan.normalizer, gan.d_optim, rng=streams["D"])
     G = start_player(Params.of_layers(g_layers), Identity(), gan.g_optim, rng=streams["G"])

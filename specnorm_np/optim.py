@@ -75,8 +75,8 @@ class Adam:
     Notes
     -----
     m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², θ ← θ − α m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ). The two corrections
-    are scalars; they are moved to α and ε, which saves two passes over θ and changes nothing else. One buffer serves all
-    steps of the computation: in a network of this size memory costs as much as arithmetic.
+    are scalars; they are moved to α and ε, which saves two passes over θ and changes nothing else. One buffer serves
+    all of the step: in a network of this size memory costs as much as arithmetic.
     """
 
     alpha: float = 2e-4
