@@ -14,9 +14,12 @@ def main() -> int:
     """
     if not any(variable in os.environ for variable in THREAD_VARIABLES):
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    from specnorm_np.cli import run_command
+    try:
+        from specnorm_np.cli import run_command
 
-    return run_command(sys.argv[1:])
+        return run_command(sys.argv[1:])
+    except KeyboardInterrupt:  # before anything has begun
+        return 130
 
 
 if __name__ == "__main__":

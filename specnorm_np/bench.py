@@ -1,19 +1,24 @@
-"""What a training step costs, beside the bare matrix products that it cannot do without."""
+"""What a training step costs: beside the bare matrix products that it cannot do without, and by method."""
 
 import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN
+from specnorm_np.methods import METHODS, fields_of
 from specnorm_np.normalizers import Identity
 from specnorm_np.spectral import Array
 
 SIZES = ((64, 64), (128, 128), (256, 256))
 """Widths of the three hidden layers of both networks, and batches."""
+
+METHODS_SIZE = (128, 128)
+"""Width and batch at which the methods are compared."""
 
 
 def products(gan: GAN) -> list[tuple[int, int, int]]:
@@ -66,19 +71,21 @@ def bare(gan: GAN, *, rng: np.random.Generator) -> Callable[[], object]:
     return lambda: [left @ right for left, right in pairs]
 
 
+def _gan(width: int, batch: int, **fields: Any) -> tuple[GAN, Callable[..., Array]]:
+    """Make a GAN in the plane, and data that cost nothing to draw."""
+    hidden, real = (width,) * 3, np.random.default_rng(0).standard_normal((batch, 2)).astype(np.float32)
+    d_widths, g_widths = (2, *hidden, 1), (2, *hidden, 2)
+    gan = GAN(d_widths=d_widths, g_widths=g_widths, batch=batch, average=0.999, dtype="float32", **fields)
+    return gan, lambda n, *, rng: real
+
+
 def report(repeats: int) -> Iterator[str]:
-    """Measure the three sizes and yield the lines of the report."""
+    """Measure the three sizes, then the methods, and yield the lines of the report."""
     yield "Three hidden layers in D and in G, float32, n_dis = 1; medians of repeats in turn, ms per generator update."
     yield ""
     yield "width  batch    step   no SN   SN adds   products   step / products"
     for width, batch in SIZES:
-        hidden = (width,) * 3
-        gan = GAN(d_widths=(2, *hidden, 1), g_widths=(2, *hidden, 2), batch=batch, average=0.999, dtype="float32")
-        real = np.random.default_rng(0).standard_normal((batch, 2)).astype(np.float32)
-
-        def sample_real(n: int, *, rng: np.random.Generator, x: Array = real) -> Array:
-            return x
-
+        gan, sample_real = _gan(width, batch)
         actions = {
             "sn": step_of(gan, sample_real),
             "none": step_of(dataclasses.replace(gan, normalizer=Identity()), sample_real),
@@ -95,3 +102,18 @@ def report(repeats: int) -> Iterator[str]:
     for shape in dict.fromkeys(shapes):
         n, d, m = shape
         yield f"  ({n}, {d}) @ ({d}, {m})  {shapes.count(shape)}x"
+    yield ""
+    yield from report_methods(repeats)
+
+
+def report_methods(repeats: int, size: tuple[int, int] = METHODS_SIZE) -> Iterator[str]:
+    """Measure a generator update of every method, half as often, and yield a line of each. Figure 10."""
+    width, batch = size
+    yield f"Every method at width {width}, batch {batch}, n_dis = 5: s per 100 generator updates, and beside none's."
+    yield ""
+    actions = {name: step_of(*_gan(width, batch, n_dis=5, **fields_of(name))) for name in METHODS}
+    for action in actions.values():
+        action()  # the first one draws the networks
+    times = medians(actions, (repeats + 1) // 2, inner=1)
+    for name, seconds in times.items():
+        yield f"  {name:13}{100.0 * seconds:7.2f}{seconds / times['none']:7.2f}x   {METHODS[name].text}"

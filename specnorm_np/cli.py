@@ -1,6 +1,7 @@
-"""The subcommands and what they print: train, resume, sample, lipschitz, bench.
+"""The subcommands and what they print: train, resume, sample, compare, lipschitz, bench.
 
-Exit status 0: done; 2: bad input; 3: the run diverged; 130: stopped by Ctrl-C, everything saved.
+Exit status 0: done; 1: a run of a comparison failed; 2: bad input; 3: the run diverged; 130: stopped by Ctrl-C,
+everything saved.
 """
 
 import argparse
@@ -8,22 +9,21 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from specnorm_np import __version__, bench, reports, runs
-from specnorm_np.config import LOSSES, Config, from_json, from_options, title
+from specnorm_np import __version__, bench, reports, runs, tables
+from specnorm_np.compare import Result, key, lookup, process_pool, train_all
+from specnorm_np.config import make_target, title
 from specnorm_np.gan import Diverged
 from specnorm_np.methods import METHODS
 from specnorm_np.metrics import N_EVAL
-from specnorm_np.optim import TABLE_1
+from specnorm_np.options import add_options, config_of, plan_of
 from specnorm_np.storage import write, write_text
-from specnorm_np.targets import TARGETS
-
-TARGET_OPTIONS = {"n_modes": int, "n_side": int, "radius": float, "spacing": float, "std": float}
+from specnorm_np.targets import load_points
 
 
 def run_command(arguments: list[str]) -> int:
@@ -39,6 +39,8 @@ def run_command(arguments: list[str]) -> int:
     except Diverged as error:
         print(f"specnorm-np: {error}; the last checkpoint is kept", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        return 130
 
 
 # ---- options --------------------------------------------------------------------------------------------------------
@@ -54,15 +56,17 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"specnorm-np {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    methods = "methods:\n" + "\n".join(f"  {name:13}{method.text}" for name, method in METHODS.items())
+
     train = commands.add_parser(
         "train",
         help="train a GAN into a new folder",
         description="Train a GAN. Without options: a ring of 8 Gaussians with spectral normalisation, about a minute.",
         argument_default=argparse.SUPPRESS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="methods:\n" + "\n".join(f"  {name:13}{method.text}" for name, method in METHODS.items()),
+        epilog=methods,
     )
-    _add_train_options(train)
+    add_options(train)
     train.set_defaults(run=_train)
 
     resume = commands.add_parser("resume", help="go on with a run that was stopped, to the same bits")
@@ -77,6 +81,18 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .npy or .csv file that is not there")
     sample.set_defaults(run=_sample)
 
+    comparison = commands.add_parser(
+        "compare",
+        help="train methods × settings × seeds on all cores, and tabulate them",
+        description="Train methods × settings × seeds on the same data and latents. The same command again goes on\n"
+        "where it stopped; what is in the folder already is only read.",
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=methods,
+    )
+    add_options(comparison, several=True)
+    comparison.set_defaults(run=_compare)
+
     lipschitz = commands.add_parser(
         "lipschitz",
         help="bracket the Lipschitz constant of a run's discriminator",
@@ -87,74 +103,12 @@ def make_parser() -> argparse.ArgumentParser:
 
     benchmark = commands.add_parser(
         "bench",
-        help="time a training step beside its bare matrix products",
-        description="Milliseconds per training step at three sizes, medians of repeats taken in turn.",
+        help="time a training step beside its bare matrix products, and every method",
+        description="A training step at three sizes, then one of every method; medians of repeats taken in turn.",
     )
     benchmark.add_argument("--repeats", type=int, default=30, help="of every measurement (default 30)")
     benchmark.set_defaults(run=_bench)
     return parser
-
-
-def _add_train_options(train: argparse.ArgumentParser) -> None:
-    d = Config()
-    what = train.add_argument_group("what to learn")
-    what.add_argument("--target", choices=TARGETS, help=f"a distribution in the plane (default {d.target})")
-    what.add_argument("--n-modes", type=int, help="modes of the ring (default 8)")
-    what.add_argument("--radius", type=float, help="radius of the ring (default 1) or the spiral")
-    what.add_argument("--n-side", type=int, help="modes along a side of the grid (default 5), or fields of the board")
-    what.add_argument("--spacing", type=float, help="of the grid (default 2)")
-    what.add_argument("--std", type=float, help="of every mode (default 0.01 on the ring, 0.05 on the grid)")
-    what.add_argument("--data", metavar="FILE", help="your own points instead: .npy or .csv, (n, d), any d")
-    how = train.add_argument_group("how")
-    how.add_argument("--method", choices=METHODS, metavar="NAME", help=f"see below (default {d.method})")
-    how.add_argument("--K", type=float, help="Lipschitz constant per layer (default 1; 2 on the grid); D's is K^(L+1)")
-    how.add_argument("--n-iter", type=int, help=f"power iterations per update (default {d.n_iter})")
-    how.add_argument("--loss", choices=LOSSES, help="(default: standard, with -log D for G; wasserstein for wgan-gp)")
-    how.add_argument("--setting", choices=TABLE_1, help="Adam and n_dis of a row of the paper's Table 1")
-    how.add_argument("--alpha", type=float, help=f"learning rate of Adam (default {d.alpha:g}; 0.001 on the grid)")
-    how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
-    how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
-    how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
-    how.add_argument("--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid)")
-    how.add_argument("--decay", type=float, help="share of the run after which alpha falls linearly to 0 (default 0.5)")
-    how.add_argument(
-        "--batch", type=int, help=f"real and generated points in a step of D (default {d.batch}; 256 on the grid)"
-    )
-    how.add_argument("--average", type=float, help=f"decay of the average of G, 0 for none (default {d.average:g})")
-    how.add_argument("--seed", type=int, help=f"(default {d.seed})")
-    size = train.add_argument_group("networks")
-    for name in ("d", "g"):
-        size.add_argument(f"--{name}-width", type=int, help=f"of the hidden layers of {name.upper()} (default 128)")
-        size.add_argument(f"--{name}-depth", type=int, help=f"number of hidden layers of {name.upper()} (default 3)")
-    size.add_argument("--latent", type=int, help=f"dimension of z (default {d.latent})")
-    size.add_argument("--dtype", choices=("float32", "float64"), help=f"(default {d.dtype})")
-    files = train.add_argument_group("files")
-    files.add_argument("--config", type=Path, metavar="FILE", help="start from the config.json of another run")
-    files.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default the next free one under runs/)")
-    files.add_argument("--quiet", action="store_true", help="print nothing but errors")
-
-
-def config_of(options: argparse.Namespace) -> Config:
-    """Make the config of `train`: the file's fields, then the setting's, then the options'."""
-    given = dict(vars(options))
-    fields: dict[str, Any] = {}
-    if "config" in given:
-        try:
-            fields = from_json(given["config"].read_text())
-        except (UnicodeDecodeError, ValueError) as error:
-            raise ValueError(f"{given['config']} cannot be used: {error}") from None
-    if "target" in given and "data" in given:
-        raise ValueError("both --target and --data are given; expected one of them")
-    if "target" in given:
-        fields |= {"data": None, "target_options": {}}
-    if "setting" in given:
-        adam, n_dis = TABLE_1[given["setting"]]
-        fields |= {"alpha": adam.alpha, "beta1": adam.beta1, "beta2": adam.beta2, "n_dis": n_dis}
-    target_options = {name: given[name] for name in TARGET_OPTIONS if name in given}
-    if target_options:
-        fields["target_options"] = {**fields.get("target_options", {}), **target_options}
-    other = {"run", "config", "out", "quiet", "setting", *TARGET_OPTIONS}
-    return from_options({**fields, **{name: value for name, value in given.items() if name not in other}})
 
 
 # ---- subcommands ----------------------------------------------------------------------------------------------------
@@ -216,10 +170,41 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _go(run: runs.Run, quiet: bool) -> int:
-    """Train with progress, stop after the step on Ctrl-C, and report."""
-    say = (lambda *_: None) if quiet else print
-    say(f"{title(run.config, run.target)}: {run.gan.steps} steps into {run.directory}")
+def _compare(options: argparse.Namespace) -> int:
+    """Train what is missing, and keep results.csv and table.md up to date after every run."""
+    configs, out = plan_of(options), options.out
+    target = make_target(configs[0]) if configs[0].data is None else load_points(configs[0].data)
+    say: Callable[..., None] = (lambda *_, **__: None) if hasattr(options, "quiet") else print
+    results = {key(config): Result(config, key(config)) for config in configs}
+    there = sum(lookup(result.config, out / name) is not None for name, result in results.items())
+    done, began = 0, time.perf_counter()
+
+    def on_result(result: Result) -> None:
+        nonlocal done
+        results[result.key], done = result, done + 1
+        passed, new = time.perf_counter() - began, done - there
+        left = f", about {passed / new * (len(results) - done):.0f} s left" if new > 0 else ""
+        say(f"{done}/{len(results)}  {tables.describe(result)}  ({passed:.0f} s so far{left})", flush=True)
+        if result.status == "failed":
+            print(f"specnorm-np: {tables.describe(result)}", file=sys.stderr)
+        tables.save(results.values(), out)
+
+    with interruptible() as stopped, process_pool(getattr(options, "jobs", None)) as pool:
+        tables.save(results.values(), out)
+        say(f"{target.name}: {len(results)} runs of {configs[0].steps} steps into {out}, {there} of them there already")
+        train_all(configs, out, executor=pool, on_result=on_result, stop=stopped)
+    if done < len(results):
+        print(f"stopped: {done} of {len(results)} runs are done, the others saved. Go on with the same command.")
+        return 130
+    for line in tables.table(results.values()):
+        say(line)
+    say(f"mean ± standard error over seeds, {N_EVAL} samples each. All in {out}")
+    return 1 if any(result.status == "failed" for result in results.values()) else 0
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C be asked for instead of being raised. A second one is raised."""
     stopped: list[int] = []
 
     def on_interrupt(number: int, _: object) -> None:
@@ -227,12 +212,21 @@ def _go(run: runs.Run, quiet: bool) -> int:
         signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait for the step
 
     before = signal.signal(signal.SIGINT, on_interrupt)
-    progress = None if quiet else ProgressLine(run.gan.steps, run.state.step)
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # a diverging run is told by its values
-            run = runs.train(run, progress or (lambda _: None), lambda: bool(stopped))
+        yield lambda: bool(stopped)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _go(run: runs.Run, quiet: bool) -> int:
+    """Train with progress, stop after the step on Ctrl-C, and report."""
+    say = (lambda *_: None) if quiet else print
+    say(f"{title(run.config, run.target)}: {run.gan.steps} steps into {run.directory}")
+    progress = None if quiet else ProgressLine(run.gan.steps, run.state.step)
+    try:
+        with interruptible() as stopped, np.errstate(over="ignore", invalid="ignore"):  # divergence is told by values
+            run = runs.train(run, progress or (lambda _: None), stopped)
+    finally:
         if progress:
             progress.close()
     if run.state.step < run.gan.steps:
