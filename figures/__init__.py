@@ -1,0 +1,24 @@
+"""The figures: `python -m figures` draws them from kept data, `--recompute` computes the data anew.
+
+A figure is a module with
+
+- `compute(quick, cache, executor) -> dict of arrays`, made with the public API of specnorm_np, without matplotlib;
+- `draw(data) -> Figure`, which makes no numbers;
+- `facts(data) -> dict of str`, the numbers that its caption states;
+- `TITLE` and `CAPTION`, a format string over the facts.
+"""
+
+NAMES = (
+    "teaser",
+    "power_iteration",
+    "three_gradients",
+    "optimal_discriminator",
+    "possible_spectra",
+    "spectra",
+    "sigma_in_training",
+    "lambda_in_training",
+    "training_time",
+    "lipschitz_constant",
+    "benchmark_table",
+)
+"""In the order of the gallery."""

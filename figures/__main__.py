@@ -1,0 +1,104 @@
+"""List the figures and draw them from kept data, or compute the data anew."""
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # before NumPy is imported: the matrices are small, the processes many
+
+import numpy as np  # noqa: E402
+
+from figures import NAMES  # noqa: E402
+from specnorm_np.compare import process_pool  # noqa: E402
+from specnorm_np.storage import write, write_text  # noqa: E402
+
+HOME = Path(__file__).parent
+
+
+def module(name: str) -> ModuleType:
+    """Import a figure's module."""
+    return importlib.import_module(f"figures.{name}")
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Read a figure's kept data."""
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def recompute(name: str, home: Path, cache: Path, quick: bool, jobs: int) -> None:
+    """Compute a figure's data anew and keep them. Training runs that are in the cache are not repeated."""
+    with process_pool(jobs) as executor:
+        data = module(name).compute(quick=quick, cache=cache, executor=executor)
+    write(home / f"{name}.npz", lambda file: np.savez_compressed(file, **data))
+
+
+def draw(name: str, home: Path) -> None:
+    """Draw a figure from its kept data into .png and .svg (and .gif, if it moves)."""
+    from figures import style
+
+    figure, data = module(name), read(home / f"{name}.npz")
+    style.save(figure.draw(data), home / name)
+    if hasattr(figure, "animate"):
+        figure.animate(data, home / f"{name}.gif")
+
+
+def gallery(home: Path) -> str:
+    """Return the text of the gallery: every figure whose data are kept, with its caption."""
+    parts = [
+        "# Figures\n\nDrawn by `python -m figures` from the data beside them; `python -m figures --recompute NAME` "
+        "computes the data anew.\nThis page is generated: its captions stand in the scripts, their numbers come from "
+        "the data."
+    ]
+    for name in NAMES:
+        if (home / f"{name}.npz").exists():
+            figure, data = module(name), read(home / f"{name}.npz")
+            caption = " ".join(figure.CAPTION.format(**figure.facts(data)).split())
+            moving = f"\n\n![{figure.TITLE}, moving]({name}.gif)" if hasattr(figure, "animate") else ""
+            links = f"[SVG]({name}.svg) · [data]({name}.npz) · [script]({name}.py)"
+            table = f"\n\n{figure.table(data)}" if hasattr(figure, "table") else ""
+            parts.append(f"## {figure.TITLE}\n\n![{figure.TITLE}]({name}.png){moving}\n\n{caption}{table}\n\n{links}")
+    return "\n\n".join(parts) + "\n"
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser."""
+    parser = argparse.ArgumentParser(prog="python -m figures", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"(default all of them) {', '.join(NAMES)}")
+    parser.add_argument("--recompute", action="store_true", help="compute the data anew first")
+    parser.add_argument("--quick", action="store_true", help="small, into runs/figures-quick: to see that it works")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default all cores)")
+    parser.add_argument("--out", type=Path, help="where data and pictures are (default this folder)")
+    parser.add_argument("--cache", type=Path, default=Path("runs"), help="where training runs are kept (default runs)")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command."""
+    options = make_parser().parse_args(arguments)
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown or options.jobs < 1:
+        print(f"error: no figure {unknown[0]!r}" if unknown else "error: --jobs is below 1", file=sys.stderr)
+        return 2
+    home = options.out or (options.cache / "figures-quick" if options.quick else HOME)
+    home.mkdir(parents=True, exist_ok=True)
+    for name in options.names or NAMES:
+        began = time.perf_counter()
+        if options.recompute or options.quick:
+            recompute(name, home, options.cache, options.quick, options.jobs)
+        if not (home / f"{name}.npz").exists():
+            print(f"{name:22} no data yet: python -m figures --recompute {name}")
+            continue
+        draw(name, home)
+        print(f"{name:22} {module(name).TITLE} ({time.perf_counter() - began:.1f} s)", flush=True)
+    write_text(home / "README.md", gallery(home))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

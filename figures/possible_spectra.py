@@ -1,0 +1,111 @@
+"""Which spectra a normalisation admits, and what a large gain costs. Appendix D.1, D.2, Figure 14."""
+
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures import style
+from specnorm_np.normalizers import FrobeniusNorm, Identity, SpectralNorm, WeightNorm
+from specnorm_np.regularizers import Clip
+from specnorm_np.spectral import Array, SingularTriplet, spectral_norm
+
+TITLE = "Possible spectra, and the price of a gain"
+CAPTION = """
+(a) Like the paper's Figure 14, with its two slips mended (the curves decrease; it is WN's spectra that are divided
+by d_o): squared singular values that a {d} × {d} matrix may have. SN asks for σ₁ = 1 and nothing else; WN for a sum
+of d_o (13), (27), so that a broad spectrum must be low; four of each, exponentials. (b) The argument of D.1 and
+D.2, for {n} random matrices of falling spectra, each normalised by the package: gain σ₁ for the best direction
+against the stable rank Σσ²/σ₁², the number of directions in use. WN has σ₁²·(stable rank) = d_o, the Frobenius norm
+1, and clipping at c at most c²d_i d_o, so that all three must give up directions for gain: √d_o = {wn_top}, 1 and
+c√(d_i d_o) = {clip_top} are reached at rank one. Lines are these identities, marks the matrices (measured off the
+lines of WN and Frobenius by at most {off}). SN has the gain 1 at any rank. The one thing to see: with SN the number
+of features costs no sensitivity. No training, no seeds but those of the draws.
+"""
+D_OUT = 50
+
+
+def planted(values: Array, *, rng: np.random.Generator) -> Array:
+    """Make a square matrix with these singular values and random singular vectors."""
+    U, V = (np.linalg.qr(rng.standard_normal((len(values), len(values))))[0] for _ in range(2))
+    return U * values @ V.T
+
+
+def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor | None = None) -> style.Data:
+    """Draw spectra, and measure gain and stable rank of normalised matrices."""
+    rng, n = np.random.default_rng(0), 12 if quick else 60
+    index = np.arange(D_OUT)
+    sharpness = np.array([0.4, 1.0, 2.5, 6.0])
+    sn = np.exp(-index / D_OUT * sharpness[:, None])
+    wn = sn**2 / (sn**2).sum(axis=1, keepdims=True)
+    data = {"index": index, "sn": sn**2, "wn": wn, "c": np.array(Clip().c)}
+    raw = [planted(np.exp(-index * decay), rng=rng) for decay in np.geomspace(1e-3, 6.0, n)]
+    for name in ("sn", "wn", "fn", "clip"):
+        measured = np.array([_gain_and_rank(normalized(name, W)) for W in raw])
+        data[f"{name}_gain"], data[f"{name}_rank"] = measured.T
+    data["rank"] = np.geomspace(1.0, D_OUT, 50)
+    return data
+
+
+def normalized(name: str, W: Array) -> Array:
+    """Return W̄ of a converged normaliser, or W pushed against the box of clipping."""
+    if name == "sn":
+        U, S, Vt = np.linalg.svd(W)
+        return SpectralNorm().normalize(W, SingularTriplet(U[:, 0], float(S[0]), Vt[0]))
+    if name == "clip":
+        (projected,) = Clip().project(W * 1e3)
+        return Identity().normalize(projected, None)
+    return {"wn": WeightNorm(), "fn": FrobeniusNorm()}[name].normalize(W, None)
+
+
+def _gain_and_rank(W: Array) -> tuple[float, float]:
+    sigma = spectral_norm(W)
+    return sigma, float(np.vdot(W, W)) / sigma**2
+
+
+def facts(data: style.Data) -> dict[str, str]:
+    """State what the caption says in numbers."""
+    d = len(data["index"])
+    off = max(
+        np.abs(data[f"{name}_gain"] ** 2 * data[f"{name}_rank"] / budget - 1.0).max()
+        for name, budget in (("wn", d), ("fn", 1.0))
+    )
+    return {
+        "d": str(d),
+        "n": str(len(data["wn_gain"])),
+        "wn_top": f"{np.sqrt(d):.1f}",
+        "clip_top": f"{data['c'] * d:g}",
+        "off": f"{off:.0e}",
+    }
+
+
+@style.styled
+def draw(data: style.Data) -> Figure:
+    """Draw the spectra and the price."""
+    figure = style.figure(7.2, 3.2)
+    left, right = figure.subplots(1, 2)
+    for name in ("sn", "wn"):
+        for i, curve in enumerate(data[name]):
+            left.plot(data["index"], curve, **style.method_line(name), lw=1.2, alpha=1.0 - 0.15 * i)
+    left.set(xlabel="index of $\\sigma$", ylabel="$s^2$", ylim=(0, 1.03), xlim=(0, len(data["index"]) - 1))
+    left.set_title("spectra that are possible")
+    left.text(22, 0.8, "SN: $\\sigma_1=1$", color=style.METHODS["sn"][0])
+    color = style.METHODS["wn"][0]
+    arrow = {"arrowstyle": "-", "color": color, "lw": 0.8, "shrinkB": 0}
+    text = "WN, divided by\n$d_o$: area 1"
+    left.annotate(text, (4, data["wn"][2, 4]), (33, 0.27), color=color, va="bottom", arrowprops=arrow)
+    d = len(data["index"])
+    budgets = {"wn": d, "fn": 1.0, "clip": (data["c"] * d) ** 2}
+    for name in ("wn", "sn", "fn", "clip"):
+        color, line, marker = style.METHODS[name]
+        bound = np.sqrt(budgets[name] / data["rank"]) if name in budgets else np.ones_like(data["rank"])
+        right.plot(data["rank"], bound, line, color=color)
+        right.plot(data[f"{name}_rank"], data[f"{name}_gain"], marker, color=color, ms=3.5, mew=0, alpha=0.8)
+        label = f"≤ {style.LABELS[name]}" if name == "clip" else style.LABELS[name]
+        at = len(bound) // 3 if name == "wn" else -1
+        style.end_label(right, data["rank"][at], bound[at], label, color, xytext=(5, 6) if at > 0 else (5, 0))
+    right.set(xscale="log", yscale="log", xlabel="stable rank $\\Sigma\\sigma^2/\\sigma_1^2$", xlim=(0.9, 110))
+    right.set(ylabel="gain $\\sigma_1(\\bar W)$", title="gain against directions in use")
+    style.letter((left, right))
+    return figure
