@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from specnorm_np import cli
+from specnorm_np.__main__ import THREAD_VARIABLES
 from specnorm_np.methods import METHODS
 
 TINY = ["--steps", "12", "--batch", "8", "--d-width", "8", "--g-width", "8", "--d-depth", "1", "--g-depth", "1"]
@@ -218,7 +219,7 @@ def test_divergence_is_status_3(folder, capsys):
 
 def python(*arguments, **environment):
     """Run Python in a process of its own."""
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    clean = {k: v for k, v in os.environ.items() if k not in THREAD_VARIABLES}
     command = [sys.executable, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env={**clean, **environment}).stdout
 
