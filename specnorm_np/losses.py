@@ -26,6 +26,11 @@ def sigmoid(x: Array) -> Array:
     return np.exp(-softplus(-x))
 
 
+def _mean(x: Array) -> float:
+    """Return Ê; for the few numbers of a batch ndarray.mean takes three times as long."""
+    return float(x.sum()) / x.size
+
+
 def standard_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     """Minimise −V(G, D) for D = sigmoid(f). Eq. (15).
 
@@ -41,8 +46,8 @@ def standard_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     df_real, df_fake : arrays
         Its gradients, each of the shape of its variable.
     """
-    loss = softplus(-f_real).mean() + softplus(f_fake).mean()  # (15)
-    return float(loss), -sigmoid(-f_real) / f_real.size, sigmoid(f_fake) / f_fake.size
+    loss = _mean(softplus(-f_real)) + _mean(softplus(f_fake))  # (15)
+    return loss, -sigmoid(-f_real) / f_real.size, sigmoid(f_fake) / f_fake.size
 
 
 def non_saturating_g(f_fake: Array) -> tuple[float, Array]:
@@ -55,7 +60,7 @@ def non_saturating_g(f_fake: Array) -> tuple[float, Array]:
     df_fake : array
         Its gradient.
     """
-    return float(softplus(-f_fake).mean()), -sigmoid(-f_fake) / f_fake.size
+    return _mean(softplus(-f_fake)), -sigmoid(-f_fake) / f_fake.size
 
 
 def saturating_g(f_fake: Array) -> tuple[float, Array]:
@@ -68,7 +73,7 @@ def saturating_g(f_fake: Array) -> tuple[float, Array]:
     df_fake : array
         Its gradient.
     """
-    return -float(softplus(f_fake).mean()), -sigmoid(f_fake) / f_fake.size
+    return -_mean(softplus(f_fake)), -sigmoid(f_fake) / f_fake.size
 
 
 def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
@@ -81,10 +86,10 @@ def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     df_real, df_fake : arrays
         Its gradients; 0 at the kinks.
     """
-    loss = -np.minimum(0.0, f_real - 1.0).mean() - np.minimum(0.0, -1.0 - f_fake).mean()  # (16)
+    loss = -_mean(np.minimum(0.0, f_real - 1.0)) - _mean(np.minimum(0.0, -1.0 - f_fake))  # (16)
     df_real = (f_real < 1.0).astype(f_real.dtype) * (-1.0 / f_real.size)
     df_fake = (f_fake > -1.0).astype(f_fake.dtype) * (1.0 / f_fake.size)
-    return float(loss), df_real, df_fake
+    return loss, df_real, df_fake
 
 
 def wasserstein_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
@@ -97,8 +102,8 @@ def wasserstein_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     df_real, df_fake : arrays
         Its gradients, constants.
     """
-    loss = f_fake.mean() - f_real.mean()
-    return float(loss), np.full_like(f_real, -1.0 / f_real.size), np.full_like(f_fake, 1.0 / f_fake.size)
+    loss = _mean(f_fake) - _mean(f_real)
+    return loss, np.full_like(f_real, -1.0 / f_real.size), np.full_like(f_fake, 1.0 / f_fake.size)
 
 
 def mean_g(f_fake: Array) -> tuple[float, Array]:
@@ -111,7 +116,7 @@ def mean_g(f_fake: Array) -> tuple[float, Array]:
     df_fake : array
         Its gradient, a constant.
     """
-    return -float(f_fake.mean()), np.full_like(f_fake, -1.0 / f_fake.size)  # (17)
+    return -_mean(f_fake), np.full_like(f_fake, -1.0 / f_fake.size)  # (17)
 
 
 class Loss(NamedTuple):

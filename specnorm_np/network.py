@@ -239,7 +239,7 @@ def forward(
             a, for_pullback = norm.normalize(a, groups)
             saved.append(for_pullback)
         a += bias
-        h.append(np.maximum(a, slope * a if slope else np.zeros_like(bias), out=a))
+        h.append(np.maximum(a, slope * a, out=a))
     return h[-1] @ W_bar[-1].T + b[-1], Cache(h, norm, saved)  # (1)
 
 
@@ -249,7 +249,10 @@ def gains(h: Array, slope: float) -> Array:
     h is positive exactly where a is; at a = 0 the slope is taken as `slope`.
     """
     gain: Array = (h > 0).astype(h.dtype)
-    return np.maximum(gain, np.full(h.shape[1], slope, h.dtype), out=gain) if slope else gain
+    if slope:
+        gain *= 1.0 - slope
+        gain += slope
+    return gain
 
 
 def deltas(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> Iterator[tuple[int, Array, Array]]:
