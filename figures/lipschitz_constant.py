@@ -21,11 +21,11 @@ as published; D 2-{width}-{width}-{width}-1, batch {batch}, {steps} generator up
 defaults (n_dis = 1, decay, average), seeds {seeds}: lines are means, bars the range. {seen} The one thing to see:
 {lesson}
 """
-SEEN = """With at least 95 % of the modes in the mean, the ring is served by {ring_good} and the grid by {grid_good};
-the best mean share of high quality is at K = {ring_best} ({ring_share}) and K = {grid_best} ({grid_share});
-the worst is {ring_worst} and {grid_worst}."""
-LESSON = """at this scale the claim does not hold as it stands: K is per layer and acts to the fourth power, relative to
-the scale of the data, and a factor of two is felt."""
+SEEN = """Modes found at K = {K}, in % of all: ring {ring}; grid {grid}. The best mean share of high quality is
+{ring_share} on the ring and {grid_share} on the grid, both far below what the defaults reach with more
+updates and wider nets."""
+LESSON = """K = 1 to 2 do about equally well on both targets, a factor of 16 in the network's bound, and the paper's
+K = 1 needs no tuning; but below and above that modes are lost, so that K is not without effect."""
 K = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 TARGETS = ("ring", "grid")
 METRICS = ("modes", "high_quality", "reverse_kl")
@@ -64,12 +64,10 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
 
 def facts(data: style.Data) -> dict[str, str]:
     """State what the caption says in numbers."""
-    seen = {}
+    seen = {"K": ", ".join(f"{k:g}" for k in data["K"])}
     for target, modes, share in zip(TARGETS, data["mean_modes"], data["mean_high_quality"], strict=True):
-        good = [f"{k:g}" for k, m in zip(data["K"], modes, strict=True) if m >= 0.95]
-        seen[f"{target}_good"] = f"K = {', '.join(good)}" if good else "none"
-        seen[f"{target}_best"] = f"{data['K'][share.argmax()]:g}"
-        seen[f"{target}_share"], seen[f"{target}_worst"] = f"{share.max():.1%}", f"{share.min():.1%}"
+        seen[target] = ", ".join(f"{100 * m:.0f}" for m in modes)
+        seen[f"{target}_share"] = f"{share.max():.0%}"
     return {
         "width": str(data["d_width"]),
         "batch": str(data["batch"]),
@@ -98,7 +96,7 @@ def draw(data: style.Data) -> Figure:
         ax.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
         ax.minorticks_off()
         top = ax.secondary_xaxis("top")
-        top.set_xticks([0.5, 1, 2, 4], [f"{k**depth:.2g}" for k in (0.5, 1, 2, 4)])
+        top.set_xticks([0.5, 1, 2, 4], [f"{k**depth:.3g}" for k in (0.5, 1, 2, 4)])
         top.minorticks_off()
         top.set_xlabel(f"$K^{depth}$ of the network")
         ax.set_ylabel(title)

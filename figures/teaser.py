@@ -26,7 +26,7 @@ samples. Over the seeds {seeds} it is {none} without normalisation, and {sn} wit
 The animation shows the same two runs from the start. The contrast depends on the latents: in 2 dimensions, as in
 the figure of the spectra, it is weaker.
 """
-LESSON = "without normalisation G loses modes, with SN it finds the ring."
+LESSON = "without normalisation G collapses to one mode, with SN it finds the ring."
 METHODS = ("none", "sn")
 HALF = 2.7
 

@@ -23,9 +23,9 @@ two in G, batch {batch}, n_dis = 5, float32, one BLAS thread) instead of a CNN: 
 updates, medians of {repeats} measurements taken in turn. Without normalisation it is {none} s, with SN {sn} s
 ({sn_share} more), WN {wn} s, WGAN-GP {gp} s ({gp_share} more); the dearest is {dearest} ({dearest_time} s). (b)
 What SN adds to a step, against the width of all hidden layers. It is {most} at width {most_width} and batch
-{most_batch}, {least} at width {least_width} and batch {least_batch}. The one thing to see: the order is the
-paper's, SN near no normalisation and the gradient penalty far above; but in small nets SN's share is larger than on
-the paper's CNNs, and it falls as the batch grows. Measured on one machine: run it on yours. No seeds.
+{most_batch}, {least} at width {least_width} and batch {least_batch}. The one thing to see: SN costs about as much
+as WN and less than the gradient penalty, as in the paper; but in small nets its share is larger than on the paper's
+CNNs, and smaller the larger the batch. Measured on one machine: run it on yours. No seeds.
 """
 
 
@@ -67,7 +67,7 @@ def _share(base: GAN, width: int, batch: int, repeats: int) -> float:
         "sn": step_of(gan, sample_real),
         "none": step_of(dataclasses.replace(gan, normalizer=Identity()), sample_real),
     }
-    t = medians(actions, repeats, 3)
+    t = medians(actions, 2 * repeats, 5)
     return t["sn"] / t["none"] - 1.0
 
 
