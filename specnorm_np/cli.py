@@ -242,7 +242,7 @@ def _picture(run: runs.Run, say: Callable[..., None]) -> None:
     try:
         from specnorm_np import picture
     except ImportError:
-        say("no picture.png: matplotlib is not installed (pip install 'specnorm-np[figures]')")
+        say("no picture.png: matplotlib is not installed (pip install matplotlib)")
         return
     write(run.directory / "picture.png", lambda file: picture.draw(run).savefig(file, format="png", dpi=120))
 
