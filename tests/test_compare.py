@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specnorm_np import bench, cli, config, runs, tables
+from specnorm_np.__main__ import THREAD_VARIABLES
 from specnorm_np.compare import Result, key, parse_seeds, plan, process_pool, train_all, train_one
 from specnorm_np.config import Config
 from specnorm_np.methods import METHODS
@@ -266,9 +267,8 @@ def test_a_broken_executor_is_told_for_every_run(tmp_path, late):
 def test_processes_give_the_same_bits_on_one_blas_thread_each(tmp_path, monkeypatch):
     configs = plan(["none", "sn"], ["D"], [0], TINY)
     serial(configs, tmp_path / "here")
-    for name in list(os.environ):
-        if name.endswith("_NUM_THREADS"):
-            monkeypatch.delenv(name)
+    for name in THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
     with process_pool(2) as pool:
         results = train_all(configs, tmp_path / "there", executor=pool)
