@@ -308,3 +308,8 @@ def test_he_layers_chain_in_one_dtype_and_take_only_the_generator(dtype):
     assert [W.shape for W, _ in one] == [(5, 2), (3, 5)]
     assert {array.dtype for layer in one for array in layer} == {np.dtype(dtype)}
     np.testing.assert_array_equal(Params.of_layers(one).vector, Params.of_layers(other).vector)
+
+
+def test_he_layers_are_those_of_relu_by_default():
+    default, relu = (he_layers((3, 4), *slope, rng=np.random.default_rng(0)) for slope in ((), (0.0,)))
+    np.testing.assert_array_equal(default[0][0], relu[0][0])

@@ -377,3 +377,15 @@ def test_a_bad_matrix_is_named(W, message):
 def test_a_bad_start_is_named(u, n_iter, message):
     with pytest.raises(ValueError, match=message):
         power_iteration(np.ones((2, 3)), u, n_iter)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_zero_keeps_its_dtype(dtype):
+    u, sigma, v = power_iteration(np.zeros((3, 2), dtype), np.ones(3, dtype))
+    assert u.dtype == v.dtype == dtype
+    assert sigma == 0.0
+
+
+def test_no_direction_in_no_dimension():
+    with pytest.raises(ValueError, match="d is 0"):
+        random_direction(0, rng=np.random.default_rng(0))
