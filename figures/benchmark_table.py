@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from figures import style
 from figures.training import QUICK
-from specnorm_np.compare import train_all
-from specnorm_np.config import Config, from_options
-from specnorm_np.metrics import N_EVAL, perfect_share
+from specnorm_np.runs.compare import train_all
+from specnorm_np.runs.config import Config, from_options
+from specnorm_np.toy.metrics import N_EVAL, perfect_share
 
 TITLE = "Ring and grid beside published tables"
 CAPTION = """

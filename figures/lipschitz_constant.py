@@ -9,9 +9,9 @@ from matplotlib.ticker import NullFormatter
 
 from figures import style
 from figures.training import BASE, QUICK
-from specnorm_np.compare import plan, train_all
-from specnorm_np.config import Config
-from specnorm_np.metrics import perfect_share
+from specnorm_np.runs.compare import plan, train_all
+from specnorm_np.runs.config import Config
+from specnorm_np.toy.metrics import perfect_share
 
 TITLE = "Quality against K"
 CAPTION = """

@@ -13,10 +13,10 @@ from figures import style
 from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN
 from specnorm_np.losses import sigmoid
-from specnorm_np.network import backward_to_input, forward
+from specnorm_np.network import MLP, backward_to_input, forward
 from specnorm_np.optim import Adam
 from specnorm_np.spectral import Array
-from specnorm_np.targets import Mixture, ring
+from specnorm_np.toy.targets import Mixture, ring
 
 TITLE = "The optimal discriminator, and one that is 1-Lipschitz"
 CAPTION = """
@@ -43,7 +43,7 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
     plane = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     t = np.linspace(0.0, 1.5, 301)
     line = np.column_stack([t, 0.0 * t])
-    f_line, df_line = _with_gradient(W_bar, b, line, gan.d_slope)
+    f_line, df_line = _with_gradient(W_bar, b, line, gan.d_net.slope)
     rng = np.random.default_rng(1)
     star_line = _log_ratio(data_q, model_p, line)
     star_slope = np.linalg.norm(data_q.grad_log_density(line) - model_p.grad_log_density(line), axis=1)  # (4)
@@ -51,7 +51,7 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
     return {
         "ticks": ticks,
         "star": _log_ratio(data_q, model_p, plane).reshape(n, n).astype(np.float32),
-        "sn": _with_gradient(W_bar, b, plane, gan.d_slope)[0].reshape(n, n).astype(np.float32),
+        "sn": _with_gradient(W_bar, b, plane, gan.d_net.slope)[0].reshape(n, n).astype(np.float32),
         "x_data": data_q.sample(300, rng=rng).astype(np.float32),
         "x_model": model_p.sample(300, rng=rng).astype(np.float32),
         "t": t,
@@ -77,7 +77,7 @@ def _slope_of_link(f: Array) -> Array:
 
 
 def _trained(gan: GAN, data_q: Mixture, model_p: Mixture) -> tuple[list[Array], list[Array]]:
-    gan = replace(gan, d_slope=0.1)
+    gan = replace(gan, d_net=MLP(0.1))
     D, rng = algorithm.start(gan, 0).D, np.random.default_rng(0)
     for step in range(gan.steps):
         rate = min(1.0, 2.0 * (1.0 - step / gan.steps))

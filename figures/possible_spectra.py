@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures import style
-from specnorm_np.normalizers import FrobeniusNorm, Identity, SpectralNorm, WeightNorm
-from specnorm_np.regularizers import Clip
+from specnorm_np.normalizers import Identity, SpectralNorm
+from specnorm_np.rivals.normalizers import FrobeniusNorm, WeightNorm
+from specnorm_np.rivals.projections import Clip
 from specnorm_np.spectral import Array, SingularTriplet, spectral_norm
 
 TITLE = "Possible spectra, and the price of a gain"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from figures import style
 from figures.spectra import configs
 from figures.training import layers_of, record_all
-from specnorm_np.certificates import convergence
+from specnorm_np.bounds.certificates import convergence
 from specnorm_np.normalizers import SpectralNorm
 from specnorm_np.spectral import Array, random_direction, spectral_norm
 
@@ -63,7 +63,7 @@ def _cold(n: int, sizes: tuple[int, ...], *, rng: np.random.Generator) -> style.
             sigma, triplet = spectral_norm(W), normalizer.start(W, rng=rng)
             for k in range(row.size):
                 row[k] = sigma / triplet.sigma
-                triplet = normalizer.refresh(W, triplet)
+                triplet = normalizer.settle(W, triplet)[1]
         data[f"cold_{d}"] = np.stack([quotients.min(axis=0), quotients.mean(axis=0), quotients.max(axis=0)])
     return data
 

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 
 from figures import style
 from figures.training import RING, at_setting, layers_of, network, record_all, spread
-from specnorm_np.config import Config
-from specnorm_np.lipschitz import (
+from specnorm_np.bounds.lipschitz import (
     exact_lipschitz_constant,
     lipschitz_lower_bound,
     lipschitz_upper_bound,
     tighter_lipschitz_upper_bound,
 )
+from specnorm_np.runs.config import Config
 from specnorm_np.spectral import Array
 
 TITLE = "σ(W̄) and the Lipschitz constant in training"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from figures.training import RING, at_setting, record_all, spread, stable_rank
-from specnorm_np.config import Config
+from specnorm_np.runs.config import Config
 
 TITLE = "Spectra of the hidden layers"
 CAPTION = """

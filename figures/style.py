@@ -12,9 +12,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from specnorm_np.picture import GREY, LAYER_COLORS, STYLE
+from specnorm_np.runs.picture import GREY, LAYER_COLORS, STYLE
+from specnorm_np.runs.storage import write
 from specnorm_np.spectral import Array
-from specnorm_np.storage import write
 
 Data = dict[str, Array]
 

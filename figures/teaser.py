@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from figures import style
 from figures.training import RING, at_setting, record_all
-from specnorm_np.config import Config, make_target
-from specnorm_np.metrics import perfect_share
+from specnorm_np.runs.config import Config, make_target
+from specnorm_np.runs.storage import write
 from specnorm_np.spectral import Array
-from specnorm_np.storage import write
+from specnorm_np.toy.metrics import perfect_share
 
 TITLE = "The same GAN without and with SN"
 CAPTION = """

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures import style
-from specnorm_np.gradcheck import numeric_gradient
 from specnorm_np.normalizers import SpectralNorm
 from specnorm_np.spectral import Array, SingularTriplet, power_iteration, random_direction
+from specnorm_np.testing.gradcheck import numeric_gradient
 
 TITLE = "Three gradients of W/σ̂"
 CAPTION = """
@@ -67,10 +67,10 @@ def _value(C: Array, u: Array, k: int, W: Array) -> float:
 def _differences(W: Array, C: Array, u: Array, n_iter: int) -> list[tuple[float, ...]]:
     SN = SpectralNorm()
     U, S, Vt = np.linalg.svd(W, full_matrices=False)
-    true = SN.pullback(C, W, SingularTriplet(U[:, 0], float(S[0]), Vt[0]))
+    true = SN.pullback(C, W, SingularTriplet(U[:, 0], float(S[0]), Vt[0]))[0]
     scale, rows = np.linalg.norm(true), []
     for k in range(1, n_iter + 1):
-        frozen = SN.pullback(C, W, power_iteration(W, u, k))
+        frozen = SN.pullback(C, W, power_iteration(W, u, k))[0]
         through = numeric_gradient(partial(_value, C, u, k), W)
         pairs = ((frozen, true), (through, true), (frozen, through))
         scales = float(np.linalg.norm(frozen) * np.linalg.norm(W))

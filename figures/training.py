@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from specnorm_np import gan as algorithm
-from specnorm_np.compare import key
-from specnorm_np.config import Config, from_options, make_gan, make_target
 from specnorm_np.gan import GAN, Player, State, StepLog
-from specnorm_np.metrics import N_EVAL, evaluate
 from specnorm_np.optim import TABLE_1
-from specnorm_np.runs import reference
+from specnorm_np.runs.compare import key
+from specnorm_np.runs.config import Config, from_options, make_gan, make_target
+from specnorm_np.runs.run import reference
+from specnorm_np.runs.storage import write
 from specnorm_np.spectral import Array
-from specnorm_np.storage import write
+from specnorm_np.toy.metrics import N_EVAL, evaluate
 
 SNAPSHOTS, FRAMES, SHOWN = 20, 60, 500
 """Snapshots of D, sets of samples from fixed latents, and how many samples each has."""

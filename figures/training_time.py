@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from figures import style
 from figures.training import at_setting
-from specnorm_np.bench import medians, step_of
-from specnorm_np.config import make_gan, make_target
+from specnorm_np.command.bench import medians, step_of
 from specnorm_np.gan import GAN
-from specnorm_np.methods import METHODS
 from specnorm_np.normalizers import Identity
+from specnorm_np.rivals.methods import METHODS
+from specnorm_np.runs.config import make_gan, make_target
 from specnorm_np.spectral import Array
 
 TITLE = "Training time"

@@ -1,34 +1,29 @@
 """Algorithm 1, and the GAN around it. Sections 4 and 4.1, Appendix A.
 
-What never changes during training is a `GAN`; what does is a `State`; `d_step` and `g_step` turn one state of a player
-into the next and keep nothing. The triplet (ũ, σ̂, ṽ) of a layer always belongs to that layer's present W, so a step of
-D is Algorithm 1's cycle begun at its second line: loss and gradient at the present W̄; update of the raw W; then the
-power iteration, once, which gives the next W̄. Nothing else iterates. D(real), D(fake) and G's pass through D between
-two updates of D all see the same W̄.
+What never changes during a run is a `GAN`; what does is a `State`, with a `Player` for each of D and G. `d_step` and
+`g_step` take the present player and return the next one. They keep nothing and change nothing in place.
+
+The triplet (ũ, σ̂, ṽ) of a layer always belongs to that layer's present W. A step of D is therefore the loop of
+Algorithm 1, entered after the power iteration, because G, which moves next, needs a normalised D. First comes the loss
+with its gradient at the present W̄, then the update of the raw W, then one power iteration, which gives the next W̄.
+Nothing else iterates. D(real) and D(fake) see one W̄. G's pass through D follows the update of D, and sees the W̄ that
+the next update of D will see.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from specnorm_np.activation_norms import BatchNorm, LayerNorm
 from specnorm_np.losses import STANDARD, Loss
-from specnorm_np.network import (
-    Params,
-    backward,
-    backward_to_input,
-    forward,
-    he_layers,
-    orthonormal_layers,
-)
+from specnorm_np.network import MLP, Network, Params, he_layers
 from specnorm_np.normalizers import Identity, Normalizer, SpectralNorm
 from specnorm_np.optim import Adam, Moments, Optimizer, linear_decay
-from specnorm_np.regularizers import GradientPenalty, Projection, WeightPenalty, interpolate
 from specnorm_np.spectral import Array
 
 STREAMS = ("D", "G", "data", "latent", "interpolation")
+PLAIN = Identity()
 
 
 class Diverged(ArithmeticError):
@@ -74,26 +69,51 @@ class State(NamedTuple):
     streams: dict[str, np.random.Generator]
 
 
+class DPass(NamedTuple):
+    """What a step of D has at hand, for a penalty to be computed from.
+
+    Attributes
+    ----------
+    net : Network
+    W_bar, b : lists of arrays
+        D's effective weights and its biases.
+    norms : tuple
+        The normaliser's states, as in `Player`.
+    x_real, x_fake : (n, d) and (m, d) arrays
+    rng : Generator or None
+        For points that a penalty draws.
+    """
+
+    net: Network
+    W_bar: list[Array]
+    b: list[Array]
+    norms: tuple[Any, ...]
+    x_real: Array
+    x_fake: Array
+    rng: np.random.Generator | None
+
+
+Penalty: TypeAlias = Callable[[DPass], tuple[float, list[Array]]]
+"""A term of D's loss: it returns its value, and its gradient at W̄, a list like `DPass.W_bar`."""
+
+
 @dataclass(frozen=True)
 class GAN:
-    """What stays the same through a run.
+    """What stays fixed during training. The defaults are the paper's SN with the setting C of Table 1.
 
     Parameters
     ----------
     d_widths, g_widths : tuple of int
-        Widths of D, from the data's dimension to 1, and of G, from the dimension of z to the data's. D has L+1 weight
-        matrices and all of them are normalised, the last one too.
+        d_0, …, d_{L+1} of D, with d_{L+1} = 1, and of G, which begins with the dimension of z.
     loss : Loss
     normalizer : Normalizer
-        Of D. G has none, and no batch normalisation either, unlike the paper's.
-    projection : Projection or None
-        Where W goes after a step of D.
-    weight_penalty, gradient_penalty : WeightPenalty or None, GradientPenalty or None
-        What is added to the loss of D: a function of W alone, or one of f and W̄.
-    activation_norm : BatchNorm or LayerNorm or None
-        In D's hidden layers.
-    orthonormal : bool
-        Whether D starts from orthonormal weights.
+        Of every weight matrix of D, the last one included. G has none.
+    d_net, g_net : Network
+        Forward and backward. D has leaky ReLUs of slope 0.1 (Table 3), G has ReLUs.
+    d_start : function (widths, slope, *, dtype, rng) -> list of (W, b)
+        How D is drawn.
+    penalties : tuple of Penalty
+        What is added to the loss of D.
     d_optim, g_optim : Optimizer
     n_dis : int
         Updates of D to one of G, each on fresh real and fresh generated points.
@@ -105,30 +125,26 @@ class GAN:
         From which generator update on the learning rates fall linearly to 0 at `steps`; None for never. B.3.
     average : float in [0, 1)
         Decay rate of the exponential average of G's parameters, 0 for none. It is not in the paper.
-    d_slope, g_slope : float
-        Leaky ReLU in D (Table 3), ReLU in G.
     g_scale : float, positive
-        G's last weight matrix starts as many times as large as He et al. have it: about the size of the data's
-        coordinates, for G to start as spread out as they are.
+        Factor applied to He's initialisation of G's last matrix. Choose it so that G's first samples are about as
+        spread out as the data.
     dtype : str
         Of everything computed.
 
     Raises
     ------
     ValueError
-        If a number is out of its range; if the widths do not fit; if the gradient penalty is to go with a normalisation
-        of activations (f at a point would depend on others), or a penalty of W with a normaliser without a block W.
+        If a number is out of its range, or if the widths do not fit.
     """
 
     d_widths: tuple[int, ...] = (2, 128, 128, 128, 1)
     g_widths: tuple[int, ...] = (2, 128, 128, 128, 2)
     loss: Loss = STANDARD
     normalizer: Normalizer = SpectralNorm()
-    projection: Projection | None = None
-    weight_penalty: WeightPenalty | None = None
-    gradient_penalty: GradientPenalty | None = None
-    activation_norm: BatchNorm | LayerNorm | None = None
-    orthonormal: bool = False
+    d_net: Network = MLP(0.1)
+    g_net: Network = MLP(0.0)
+    d_start: Callable[..., list[tuple[Array, Array]]] = he_layers
+    penalties: tuple[Penalty, ...] = ()
     d_optim: Optimizer = Adam()
     g_optim: Optimizer = Adam()
     n_dis: int = 1
@@ -136,8 +152,6 @@ class GAN:
     steps: int = 20_000
     decay_from: int | None = None
     average: float = 0.0
-    d_slope: float = 0.1
-    g_slope: float = 0.0
     g_scale: float = 1.0
     dtype: str = "float64"
 
@@ -153,13 +167,6 @@ class GAN:
             raise ValueError(f"average is {self.average}; expected a number in [0, 1)")
         if not 0.0 < self.g_scale < float("inf"):
             raise ValueError(f"g_scale is {self.g_scale}; expected a positive finite number")
-        for name in ("d_slope", "g_slope"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a number in [0, 1], to be 1-Lipschitz")
-        if self.gradient_penalty is not None and self.activation_norm is not None:
-            raise ValueError("gradient_penalty and activation_norm are both given; expected at most one of them")
-        if self.weight_penalty is not None and "W" not in self.normalizer.blocks:
-            raise ValueError(f"weight_penalty needs a block W; normalizer has {', '.join(self.normalizer.blocks)}")
 
     def rate(self, step: int) -> float:
         """Return the factor of both learning rates at a generator update."""
@@ -174,7 +181,7 @@ class StepLog(NamedTuple):
     d_loss, g_loss : float
         At the parameters before the update; of the last of the n_dis steps of D.
     W_bar, dW_bar : lists of arrays
-        D's effective weights in that step and the gradient of its loss there.
+        D's effective weights in that step, and the gradient there of its loss without the penalties.
     """
 
     d_loss: float
@@ -196,113 +203,38 @@ def start(gan: GAN, seed: int) -> State:
     """
     spawned = np.random.SeedSequence(seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, spawned, strict=True)}
-    if gan.orthonormal:
-        d_layers = orthonormal_layers(gan.d_widths, dtype=gan.dtype, rng=streams["D"])
-    else:
-        d_layers = he_layers(gan.d_widths, gan.d_slope, dtype=gan.dtype, rng=streams["D"])
-    g_layers = he_layers(gan.g_widths, gan.g_slope, dtype=gan.dtype, rng=streams["G"])
+    d_layers = gan.d_start(gan.d_widths, gan.d_net.slope, dtype=gan.dtype, rng=streams["D"])
+    g_layers = he_layers(gan.g_widths, gan.g_net.slope, dtype=gan.dtype, rng=streams["G"])
     g_layers[-1][0][...] *= gan.g_scale
-    d_theta = parametrized(d_layers, gan.normalizer, gan.projection)
-    D = start_player(d_theta, gan.normalizer, gan.d_optim, rng=streams["D"])
-    G = start_player(Params.of_layers(g_layers), Identity(), gan.g_optim, rng=streams["G"])
+    D = start_player(parametrized(d_layers, gan.normalizer), gan.normalizer, gan.d_optim, rng=streams["D"])
+    G = start_player(Params.of_layers(g_layers), PLAIN, gan.g_optim, rng=streams["G"])
     return State(0, D, G, G.theta if gan.average else None, streams)
 
 
-def parametrized(
-    layers: Sequence[tuple[Array, Array]], normalizer: Normalizer, projection: Projection | None = None
-) -> Params:
-    """Make the θ that represents given (W, b): with a normaliser's own blocks in the place of W, and projected."""
+def parametrized(layers: Sequence[tuple[Array, Array]], normalizer: Normalizer) -> Params:
+    """Make the θ that represents given (W, b), with the normaliser's own blocks in the place of each W."""
     blocks: dict[str, Array] = {}
     for l, (W, b) in enumerate(layers, 1):
-        w = normalizer.parametrize(W)
-        if projection is not None:
-            w = projection.project(*w)
-        blocks |= {f"{name}{l}": block for name, block in zip(normalizer.blocks, w, strict=True)}
-        blocks[f"b{l}"] = b
+        for name, block in zip((*normalizer.blocks, "b"), (*normalizer.parametrize(W), b), strict=True):
+            blocks[f"{name}{l}"] = block
     return Params.of_blocks(blocks)
 
 
 def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng: np.random.Generator) -> Player:
     """Make the states that belong to the first θ."""
-    norms = tuple(normalizer.start(*w, rng=rng) for w in _layers(theta, normalizer.blocks))
+    norms = tuple(normalizer.start(*w, rng=rng) for *w, _ in theta.layers)
     return Player(theta, norms, optim.start(theta.vector))
 
 
-def _layers(theta: Params, names: tuple[str, ...]) -> list[list[Array]]:
-    """Return the blocks of every layer that have these names."""
-    return [[theta[f"{name}{l}"] for name in names] for l in range(1, theta.depth + 1)]
-
-
 def effective(player: Player, normalizer: Normalizer) -> tuple[list[Array], list[Array]]:
-    """Compute the effective weights W̄ and biases b of every layer. Reading them changes nothing."""
-    layers = _layers(player.theta, normalizer.blocks)
-    W_bar = [normalizer.normalize(*w, norm) for w, norm in zip(layers, player.norms, strict=True)]
-    return W_bar, [b for (b,) in _layers(player.theta, ("b",))]
-
-
-def update(
-    player: Player,
-    dW_bar: list[Array],
-    db: list[Array],
-    normalizer: Normalizer,
-    optim: Optimizer,
-    rate: float,
-    dW: list[Array] | None = None,
-    projection: Projection | None = None,
-) -> Player:
-    """Pull the gradient back to θ, step, and let the power iteration follow. Algorithm 1, eq. (23).
-
-    Parameters
-    ----------
-    player : Player
-    dW_bar, db : lists of arrays
-        Gradient at the effective weights and the biases.
-    normalizer, optim, projection
-        Of this player.
-    rate : float
-        Factor of the learning rate.
-    dW : list of arrays, optional
-        Gradient at the raw W of every layer, of what depends on W alone.
-
-    Raises
-    ------
-    Diverged
-        If a parameter is NaN or infinite after the step.
-    """
-    theta, names = player.theta, normalizer.blocks
-    gradient: dict[str, Array] = {}
-    for l, (w, norm) in enumerate(zip(_layers(theta, names), player.norms, strict=True), 1):
-        dw = normalizer.pullback(dW_bar[l - 1], *w, norm)  # (12)
-        gradient |= {f"{name}{l}": d for name, d in zip(names, dw if len(w) > 1 else (dw,), strict=True)}
-        gradient[f"b{l}"] = db[l - 1]
-        if dW is not None:
-            gradient[f"W{l}"] = gradient[f"W{l}"] + dW[l - 1]
-    dtheta = np.concatenate([gradient[name].ravel() for name in theta])
-    vector, moments = optim.step(theta.vector, dtheta, player.moments, rate)  # (23)
-    if not np.isfinite(vector).all():
-        raise Diverged("a parameter is NaN or infinite")
-    theta = theta.replace(vector)
-    if projection is not None:
-        theta = _projected(theta, names, projection)
-    norms = (normalizer.refresh(*w, norm) for w, norm in zip(_layers(theta, names), player.norms, strict=True))
-    return Player(theta, tuple(norms), moments)  # (20)-(22)
-
-
-def _projected(theta: Params, names: tuple[str, ...], projection: Projection) -> Params:
-    blocks = dict(theta)
-    for l, w in enumerate(_layers(theta, names), 1):
-        blocks |= {f"{name}{l}": block for name, block in zip(names, projection.project(*w), strict=True)}
-    return theta.replace(np.concatenate([block.ravel() for block in blocks.values()]))
+    """Compute the effective weights W̄ and biases b of every layer. Eq. (22). Reading them changes nothing."""
+    layers = player.theta.layers
+    W_bar = [normalizer.normalize(*w, norm) for (*w, _), norm in zip(layers, player.norms, strict=True)]
+    return W_bar, [b for *_, b in layers]
 
 
 def d_step(
-    gan: GAN,
-    D: Player,
-    x_real: Array,
-    x_fake: Array,
-    rate: float = 1.0,
-    *,
-    rng: np.random.Generator | None = None,
+    gan: GAN, D: Player, x_real: Array, x_fake: Array, rate: float = 1.0, *, rng: np.random.Generator | None = None
 ) -> tuple[Player, float, list[Array], list[Array]]:
     """Do one update of the discriminator. Algorithm 1.
 
@@ -311,12 +243,11 @@ def d_step(
     gan : GAN
     D : Player
     x_real, x_fake : (n, d) and (m, d) arrays
-        Points of the data and of G. One pass takes both: they see one W̄, and batch normalisation takes its statistics
-        of each apart.
+        Points of the data and of G. One pass takes both, so that they see one W̄.
     rate : float
         Factor of the learning rate.
     rng : Generator
-        For the points of the gradient penalty (31), if there is one.
+        For penalties that draw points, as (31) does.
 
     Returns
     -------
@@ -325,7 +256,7 @@ def d_step(
     loss : float
         Before the update, penalties included.
     W_bar, dW_bar : lists of arrays
-        The effective weights that the loss saw, and its gradient there, for λ.
+        The effective weights that the loss saw, and the gradient there of the loss without the penalties, for λ.
 
     Raises
     ------
@@ -333,24 +264,14 @@ def d_step(
         If a parameter is NaN or infinite after the update.
     """
     W_bar, b = effective(D, gan.normalizer)
-    n = len(x_real)
-    x = np.concatenate((x_real, x_fake))
-    f, cache = forward(W_bar, b, x, gan.d_slope, gan.activation_norm, (n, len(x_fake)))  # (1)
-    loss, df_real, df_fake = gan.loss.d(f[:n], f[n:])
-    dW_bar, db = backward(W_bar, cache, np.concatenate((df_real, df_fake)), gan.d_slope)
-    if gan.gradient_penalty is not None:
-        if rng is None:
-            raise ValueError("rng is None; expected a Generator for the points of the gradient penalty")
-        x_hat = interpolate(x_real, x_fake, rng=rng)
-        value, more = gan.gradient_penalty.penalty(W_bar, b, x_hat, gan.d_slope)
-        loss, dW_bar = loss + value, [dW + d for dW, d in zip(dW_bar, more, strict=True)]
-    dW = None
-    if gan.weight_penalty is not None:
-        raw = _layers(D.theta, ("W",))
-        penalties = [gan.weight_penalty.penalty(W, norm) for (W,), norm in zip(raw, D.norms, strict=True)]
-        loss, dW = loss + sum(value for value, _ in penalties), [gradient for _, gradient in penalties]
-    D = update(D, dW_bar, db, gan.normalizer, gan.d_optim, rate, dW, gan.projection)
-    return D, loss, W_bar, dW_bar
+    f, cache = gan.d_net.forward(W_bar, b, x_real, x_fake)  # (1)
+    loss, df_real, df_fake = gan.loss.d(f[: len(x_real)], f[len(x_real) :])  # (15) or (16)
+    dW_bar, db = gan.d_net.backward(W_bar, cache, np.concatenate((df_real, df_fake)))
+    total = dW_bar
+    for penalty in gan.penalties:
+        value, more = penalty(DPass(gan.d_net, W_bar, b, D.norms, x_real, x_fake, rng))
+        loss, total = loss + value, [dW + d for dW, d in zip(total, more, strict=True)]
+    return update(D, total, db, gan.normalizer, gan.d_optim, rate), loss, W_bar, dW_bar
 
 
 def g_step(gan: GAN, G: Player, D: Player, z: Array, rate: float = 1.0) -> tuple[Player, float]:
@@ -377,14 +298,50 @@ def g_step(gan: GAN, G: Player, D: Player, z: Array, rate: float = 1.0) -> tuple
     Diverged
         If a parameter is NaN or infinite after the update.
     """
-    W_G, b_G = effective(G, Identity())
-    x_fake, cache_G = forward(W_G, b_G, z, gan.g_slope)
+    W_G, b_G = effective(G, PLAIN)
+    x_fake, cache_G = gan.g_net.forward(W_G, b_G, z)
     W_bar, b = effective(D, gan.normalizer)
-    f, cache = forward(W_bar, b, x_fake, gan.d_slope, gan.activation_norm)
-    loss, df = gan.loss.g(f)
-    dx_fake = backward_to_input(W_bar, cache, df, gan.d_slope)
-    dW, db = backward(W_G, cache_G, dx_fake, gan.g_slope)
-    return update(G, dW, db, Identity(), gan.g_optim, rate), loss
+    f, cache = gan.d_net.forward(W_bar, b, x_fake)  # (1)
+    loss, df = gan.loss.g(f)  # −log D, or (17)
+    dx_fake = gan.d_net.backward_to_input(W_bar, cache, df)
+    dW, db = gan.g_net.backward(W_G, cache_G, dx_fake)
+    return update(G, dW, db, PLAIN, gan.g_optim, rate), loss
+
+
+def update(
+    player: Player, dW_bar: list[Array], db: list[Array], normalizer: Normalizer, optim: Optimizer, rate: float = 1.0
+) -> Player:
+    """Pull the gradient back to θ, step there, and let the normaliser follow. Algorithm 1, eq. (23).
+
+    Parameters
+    ----------
+    player : Player
+    dW_bar, db : lists of arrays
+        Gradient at the effective weights and the biases.
+    normalizer, optim
+        Of this player.
+    rate : float
+        Factor of the learning rate.
+
+    Raises
+    ------
+    Diverged
+        If a parameter is NaN or infinite after the step.
+    """
+    dtheta: list[Array] = []
+    for (*w, _), norm, dW, db_l in zip(player.theta.layers, player.norms, dW_bar, db, strict=True):
+        dtheta += [*normalizer.pullback(dW, *w, norm), db_l]  # (12)
+    gradient = np.concatenate([block.ravel() for block in dtheta])
+    vector, moments = optim.step(player.theta.vector, gradient, player.moments, rate)  # (23)
+    if not np.isfinite(vector).all():
+        raise Diverged("a parameter is NaN or infinite")
+    theta, norms = player.theta.replace(vector), []
+    for (*w, _), norm in zip(theta.layers, player.norms, strict=True):
+        settled, norm = normalizer.settle(*w, norm)  # (20), (21)
+        for block, new in zip(w, settled, strict=True):
+            block[...] = new  # θ is new here, and nobody else has seen it; SN leaves it as it is
+        norms.append(norm)
+    return Player(theta, tuple(norms), moments)
 
 
 def latents(gan: GAN, n: int, *, rng: np.random.Generator) -> Array:
@@ -394,14 +351,13 @@ def latents(gan: GAN, n: int, *, rng: np.random.Generator) -> Array:
 
 def generate(gan: GAN, theta: Params, z: Array) -> Array:
     """Compute G(z), (n, d), at G's parameters or at their average."""
-    W, b = zip(*_layers(theta, ("W", "b")), strict=True)
-    return forward(W, b, z, gan.g_slope)[0]
+    W, b = zip(*theta.layers, strict=True)
+    return gan.g_net.forward(W, b, z)[0]
 
 
 def discriminate(gan: GAN, D: Player, x: Array) -> Array:
-    """Compute f(x), (n, 1). With batch normalisation it is that of these x together."""
-    W_bar, b = effective(D, gan.normalizer)
-    return forward(W_bar, b, x, gan.d_slope, gan.activation_norm)[0]
+    """Compute f(x), (n, 1), at D's effective weights."""
+    return gan.d_net.forward(*effective(D, gan.normalizer), x)[0]
 
 
 def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator[tuple[State, StepLog]]:
@@ -426,17 +382,14 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
         If a loss or a parameter becomes NaN or infinite; the message names the generator update, counted from 1.
     """
     step, D, G, G_mean, streams = state
-
-    def fakes() -> Array:
-        return generate(gan, G.theta, latents(gan, gan.batch, rng=streams["latent"]))
-
     while step < gan.steps:
         rate = gan.rate(step)
         step += 1
         try:
             for _ in range(gan.n_dis):
                 x_real = sample_real(gan.batch, rng=streams["data"]).astype(gan.dtype, copy=False)
-                D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, fakes(), rate, rng=streams["interpolation"])
+                x_fake = generate(gan, G.theta, latents(gan, gan.batch, rng=streams["latent"]))
+                D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, x_fake, rate, rng=streams["interpolation"])
             G, g_loss = g_step(gan, G, D, latents(gan, gan.batch, rng=streams["latent"]), rate)
         except Diverged as error:
             raise Diverged(f"diverged at step {step}: {error}") from None

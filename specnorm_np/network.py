@@ -1,21 +1,24 @@
-"""The multilayer perceptron: θ, forward, and the two backward passes. Section 2, eqs. (1), (2).
+"""The multilayer perceptron: θ, forward, and the two backward passes. Section 2, eq. (1).
 
 A network sees effective weights W̄ and biases b only; it knows nothing of normalisation. Batches are rows, and W has
 one row per output as in the paper, so a layer is h ↦ h @ W.T + b. Forward returns what backward needs, and backward is
-a pure function of it: nothing is kept in between, so a forward pass over real points and one over generated points
-cannot get into each other's way. Batch and layer normalisation, two of the paper's rivals, act on W̄h between W̄ and b.
+a pure function of it. Nothing is kept in between, so a forward pass over real points and one over generated points
+cannot get into each other's way.
+
+Layers are counted as in the paper: h_0 = x, and W^l takes h_{l-1} to a_l for l = 1, …, L+1. In the backward passes V is
+whatever scalar is differentiated. The paper's V is the objective that D ascends; `gan` passes the loss, which is −V.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from specnorm_np.activation_norms import BatchNorm, LayerNorm
 from specnorm_np.spectral import Array
 
 
@@ -29,7 +32,8 @@ class Params(Mapping[str, Array]):
     vector : (p,) array
         All parameters, in the order of `shapes`.
     shapes : dict of str to shape
-        Name and shape of every block: W1, b1, W2, … for a plain network. `depth` counts the layers, by their biases.
+        Name and shape of every block. In a network they stand layer by layer: W1, b1, W2, b2, … The bias, whose name
+        begins with b, is the last block of its layer; a method may have other blocks than W before it.
 
     Raises
     ------
@@ -41,11 +45,24 @@ class Params(Mapping[str, Array]):
         sizes = [math.prod(shape) for shape in shapes.values()]
         if vector.shape != (sum(sizes),):
             raise ValueError(f"vector has shape {vector.shape}; expected ({sum(sizes)},), the sizes of {dict(shapes)}")
-        self.vector, self.shapes = vector, shapes
-        ends = list(accumulate(sizes))
-        self._blocks: dict[str, Array] | None = None
-        self.depth = sum(name.startswith("b") for name in shapes)
-        self._slices = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        self.shapes = shapes
+        ends = accumulate(sizes)
+        places = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        self._places = list(zip(places, shapes.values(), strict=True))
+        lasts = [i + 1 for i, name in enumerate(shapes) if name.startswith("b")]
+        self._layers = [slice(start, end) for start, end in pairwise([0, *lasts])]
+        self._view(vector)
+
+    def _view(self, vector: Array) -> None:
+        self.vector = vector
+        self._blocks = [vector[place].reshape(shape) for place, shape in self._places]
+        self.layers = [self._blocks[layer] for layer in self._layers]
+        """The blocks of every layer, W¹ and b¹ first. A list of lists; the last block of each is b."""
+
+    @property
+    def depth(self) -> int:
+        """The number of layers, L+1."""
+        return len(self.layers)
 
     @classmethod
     def of_blocks(cls, blocks: Mapping[str, npt.ArrayLike]) -> "Params":
@@ -92,14 +109,11 @@ class Params(Mapping[str, Array]):
         if vector.shape != self.vector.shape:
             raise ValueError(f"vector has shape {vector.shape}; expected {self.vector.shape}")
         other = copy(self)
-        other.vector, other._blocks = vector, None
+        other._view(vector)
         return other
 
     def __getitem__(self, name: str) -> Array:
-        if self._blocks is None:
-            pieces = zip(self._slices, self.shapes.items(), strict=True)
-            self._blocks = {name: self.vector[piece].reshape(shape) for piece, (name, shape) in pieces}
-        return self._blocks[name]
+        return dict(zip(self.shapes, self._blocks, strict=True))[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -135,7 +149,8 @@ def he_layers(
     ValueError
         If there are fewer than two widths, or one is below 1.
     """
-    _check_widths(widths)
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(f"widths is {tuple(widths)}; expected at least an input and an output, each at least 1")
     gain = 2.0 / (1.0 + slope**2)
     return [
         ((rng.standard_normal((d_out, d_in)) * math.sqrt(gain / d_in)).astype(dtype), np.zeros(d_out, dtype))
@@ -143,66 +158,7 @@ def he_layers(
     ]
 
 
-def orthonormal_layers(
-    widths: Sequence[int], *, dtype: npt.DTypeLike = np.float64, rng: np.random.Generator
-) -> list[tuple[Array, Array]]:
-    """Draw orthonormal weights, uniformly (Haar), and zero biases, where orthonormal D starts. Section 4.1.
-
-    WᵀW = I, or WWᵀ = I if W is wide: a minimum of (14) in both cases.
-
-    Raises
-    ------
-    ValueError
-        As `he_layers`.
-    """
-    _check_widths(widths)
-    layers = []
-    for d_in, d_out in pairwise(widths):
-        Q = orthonormalized(rng.standard_normal((max(d_in, d_out), min(d_in, d_out))))
-        layers.append(((Q if d_out >= d_in else Q.T).astype(dtype), np.zeros(d_out, dtype)))
-    return layers
-
-
-def orthonormalized(A: Array) -> Array:
-    """Return the Q of A = QR with R_ii ≥ 0, (m, k) for an (m, k) array A with m ≥ k.
-
-    The signs make it unique and continuous where A has full rank, and uniform for a Gaussian A.
-    """
-    Q, R = np.linalg.qr(A)
-    Q[:, np.diag(R) < 0.0] *= -1.0
-    return Q
-
-
-def _check_widths(widths: Sequence[int]) -> None:
-    if len(widths) < 2 or min(widths) < 1:
-        raise ValueError(f"widths is {tuple(widths)}; expected at least an input and an output, each at least 1")
-
-
-class Cache(NamedTuple):
-    """What a backward pass needs of a forward pass.
-
-    Attributes
-    ----------
-    h : list of L+1 arrays, (n, d_l)
-        The inputs of every layer, h_0 = x among them.
-    norm : BatchNorm, LayerNorm or None
-    saved : list
-        What the pullback of `norm` needs, for every hidden layer.
-    """
-
-    h: list[Array]
-    norm: BatchNorm | LayerNorm | None = None
-    saved: Sequence[Any] = ()
-
-
-def forward(
-    W_bar: Sequence[Array],
-    b: Sequence[Array],
-    x: Array,
-    slope: float,
-    norm: BatchNorm | LayerNorm | None = None,
-    groups: Sequence[int] | None = None,
-) -> tuple[Array, Cache]:
+def forward(W_bar: Sequence[Array], b: Sequence[Array], x: Array, slope: float) -> tuple[Array, list[Array]]:
     """Compute f(x, θ). Eq. (1).
 
     Parameters
@@ -215,67 +171,54 @@ def forward(
         A batch.
     slope : float in [0, 1]
         The activations are max(a, slope·a): ReLU at 0, leaky ReLU in between; above 1 they would not be 1-Lipschitz.
-    norm : BatchNorm or LayerNorm, optional
-        Normalisation of W̄h in the hidden layers.
-    groups : sequence of int, optional
-        How many consecutive rows of x batch normalisation takes each of its statistics from; all by default.
 
     Returns
     -------
     f : (n, d_{L+1}) array
         Before the link 𝒜 of (2).
-    cache : Cache
-        For the backward passes.
-
-    Raises
-    ------
-    ValueError
-        If a group has one row, the groups do not add up (`BatchNorm`), or a hidden layer has one unit (`LayerNorm`).
+    cache : list of L+1 arrays, (n, d_l)
+        h_0 = x, h_1, …, h_L, the input of every layer: all that the backward passes need.
     """
-    h, saved = [x], []
-    for W, bias in zip(W_bar[:-1], b[:-1], strict=True):
+    h = [x]
+    for W, b_l in zip(W_bar[:-1], b[:-1], strict=True):
         a = h[-1] @ W.T
-        if norm is not None:
-            a, for_pullback = norm.normalize(a, groups)
-            saved.append(for_pullback)
-        a += bias
+        a += b_l
         h.append(np.maximum(a, slope * a, out=a))
-    return h[-1] @ W_bar[-1].T + b[-1], Cache(h, norm, saved)  # (1)
+    return h[-1] @ W_bar[-1].T + b[-1], h  # (1)
 
 
 def gains(h: Array, slope: float) -> Array:
-    """Return the slope of the activation at every a, out of h = max(a, slope·a): the diagonal of D in h = Da.
+    """Return the slope of the activation at every a, out of h = max(a, slope·a).
 
-    h is positive exactly where a is; at a = 0 the slope is taken as `slope`.
+    These are the diagonals of D in h = Da, a row for each point. h is positive exactly where a is; at a = 0 the slope
+    is taken as `slope`.
     """
     gain: Array = (h > 0).astype(h.dtype)
-    if slope:
-        gain *= 1.0 - slope
-        gain += slope
-    return gain
+    return np.maximum(gain, slope, out=gain) if slope else gain
 
 
-def deltas(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> Iterator[tuple[int, Array, Array]]:
-    """Yield l, ∂V/∂a_l and δ_l = ∂V/∂(W̄h), both (n, d_l), from the last layer, l = L, to the first, l = 0.
+def deltas(W_bar: Sequence[Array], cache: Sequence[Array], df: Array, slope: float) -> list[Array]:
+    """Compute δ_l = ∂V/∂(W̄^l h_{l-1}), (n, d_l), of every layer l = 1, …, L+1. Below (12).
 
-    They are one array unless the activations are normalised: a = W̄h + b without.
+    δ_{L+1} = ∂V/∂f, and δ_l = D_l (W̄^{l+1})ᵀ δ_{l+1} with the slopes D_l of `gains`. Here δ is a row for each point,
+    and so the product is turned round: δ_{l+1} W̄^{l+1}.
     """
-    h, norm, saved = cache
-    da = delta = df
-    for l in reversed(range(len(W_bar))):
-        yield l, da, delta
-        if l:
-            da = _times(delta, W_bar[l])
-            da *= gains(h[l], slope)
-            delta = da if norm is None else norm.pullback(da, saved[l - 1])
+    delta = [df]
+    for W, h in zip(W_bar[:0:-1], cache[:0:-1], strict=True):
+        da = times(delta[-1], W)
+        da *= gains(h, slope)
+        delta.append(da)
+    return delta[::-1]
 
 
-def _times(delta: Array, W: Array) -> Array:
+def times(delta: Array, W: Array) -> Array:
     """Compute δW. With a single output the broadcast product is several times faster than the matrix product."""
     return delta * W if W.shape[0] == 1 else delta @ W
 
 
-def backward(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> tuple[list[Array], list[Array]]:
+def backward(
+    W_bar: Sequence[Array], cache: Sequence[Array], df: Array, slope: float
+) -> tuple[list[Array], list[Array]]:
     """Take ∂V/∂f back to the effective weights and the biases. The Ê[δhᵀ] of (11).
 
     Parameters
@@ -288,24 +231,71 @@ def backward(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> t
     Returns
     -------
     dW_bar : L+1 arrays of the shapes of W_bar
-        δ_lᵀ h_{l-1}.
+        δ_lᵀ h_{l-1}: since (W̄h)_i = Σ_j W̄_ij h_j, the derivative by W̄_ij is δ_i h_j.
     db : L+1 arrays of the shapes of b
+        The sum of δ_l over the batch.
     """
-    dW_bar, db = [], []
-    one = np.ones(len(df), df.dtype)
-    for l, da, delta in deltas(W_bar, cache, df, slope):
-        dW_bar.append(delta.T @ cache.h[l])
-        db.append(one @ da)
-    return dW_bar[::-1], db[::-1]
+    delta, one = deltas(W_bar, cache, df, slope), np.ones(len(df), df.dtype)
+    return [d.T @ h for d, h in zip(delta, cache, strict=True)], [one @ d for d in delta]
 
 
-def backward_to_input(W_bar: Sequence[Array], cache: Cache, df: Array, slope: float) -> Array:
-    """Take ∂V/∂f back to the input x: what G's step needs of D, and ∇ₓf for df = 1.
+def backward_to_input(W_bar: Sequence[Array], cache: Sequence[Array], df: Array, slope: float) -> Array:
+    """Take ∂V/∂f back to the input x. This is what G's step needs of D, and it is ∇ₓf for df = 1.
 
     Returns
     -------
     (n, d_0) array
         ∂V/∂x, row by row.
     """
-    *_, (_, _, delta) = deltas(W_bar, cache, df, slope)
-    return _times(delta, W_bar[0])
+    return times(deltas(W_bar, cache, df, slope)[0], W_bar[0])
+
+
+class Network(Protocol):
+    """What `gan` asks of a network: the three functions above. What `cache` is, is the network's own affair."""
+
+    @property
+    def slope(self) -> float:
+        """Slope of the leaky ReLU, in [0, 1]."""
+
+    def forward(self, W_bar: Sequence[Array], b: Sequence[Array], *batches: Array) -> tuple[Array, Any]:
+        """Compute f at the rows of one or more batches, in one pass; return it with the cache."""
+
+    def backward(self, W_bar: Sequence[Array], cache: Any, df: Array) -> tuple[list[Array], list[Array]]:
+        """Take ∂V/∂f back to W̄ and b."""
+
+    def backward_to_input(self, W_bar: Sequence[Array], cache: Any, df: Array) -> Array:
+        """Take ∂V/∂f back to x."""
+
+
+@dataclass(frozen=True)
+class MLP:
+    """The network of (1), with one slope for all of its activations.
+
+    Parameters
+    ----------
+    slope : float in [0, 1]
+        0 is the ReLU; Table 3 has 0.1 in D.
+
+    Raises
+    ------
+    ValueError
+        If the slope is outside [0, 1], where the activation is not 1-Lipschitz.
+    """
+
+    slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.slope <= 1.0:
+            raise ValueError(f"slope is {self.slope}; expected a number in [0, 1], to be 1-Lipschitz")
+
+    def forward(self, W_bar: Sequence[Array], b: Sequence[Array], *batches: Array) -> tuple[Array, list[Array]]:
+        """Compute f at the rows of all batches. See `forward`."""
+        return forward(W_bar, b, np.concatenate(batches) if len(batches) > 1 else batches[0], self.slope)
+
+    def backward(self, W_bar: Sequence[Array], cache: Sequence[Array], df: Array) -> tuple[list[Array], list[Array]]:
+        """Take ∂V/∂f back to W̄ and b. See `backward`."""
+        return backward(W_bar, cache, df, self.slope)
+
+    def backward_to_input(self, W_bar: Sequence[Array], cache: Sequence[Array], df: Array) -> Array:
+        """Take ∂V/∂f back to x. See `backward_to_input`."""
+        return backward_to_input(W_bar, cache, df, self.slope)

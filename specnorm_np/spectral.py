@@ -1,7 +1,7 @@
 """The spectral norm σ(W): exactly, and by power iteration. Sections 2.1, 2.2 and Appendix A, eqs. (6), (18)-(22).
 
-Here W is always the matrix whose norm is wanted, never W̄, and nothing keeps state: who wants to "recycle" ũ
-from one update to the next, as Appendix A does, passes the u of the last triplet to the next call.
+Here W is always the matrix whose norm is wanted, never W̄. These functions keep no state: to "recycle" ũ from one
+update to the next, as Appendix A does, pass the u of the previous triplet to the next call.
 """
 
 import math
@@ -125,21 +125,7 @@ def random_direction(d: int, *, dtype: npt.DTypeLike = np.float64, rng: np.rando
     return normalized(rng.standard_normal(d))[0].astype(dtype)
 
 
-def normalized(x: Array) -> tuple[Array, float]:
-    """Return x/‖x‖₂ and ‖x‖₂, which neither overflows nor underflows on the way; x itself if 0 or not finite.
-
-    NumPy may warn of the overflow that is then avoided.
-    """
-    largest, norm = 1.0, math.sqrt(x @ x)
-    if not 1e-10 < norm < 1e10:  # the squares may have left the range: divide by the largest entry first
-        largest = float(np.abs(x).max())
-        if largest == 0.0 or not math.isfinite(largest):
-            return x, largest
-        x = x / largest
-        norm = math.sqrt(x @ x)
-    return x / norm, largest * norm
-
-
+@np.errstate(over="ignore", invalid="ignore")
 def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> SingularTriplet:
     """Approximate the first singular triplet of W, starting from u. Eqs. (18)-(22).
 
@@ -165,51 +151,82 @@ def power_iteration(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int = 1) -> Sing
 
     Notes
     -----
-    ṽ ← Wᵀũ/‖Wᵀũ‖ (20), then ũ ← Wṽ/‖Wṽ‖ (21), in this order; then σ̂ = ũᵀWṽ (22), which is ‖Wṽ‖, for ũ has
-    just been set to Wṽ/‖Wṽ‖.
+    One iteration is ṽ ← Wᵀũ/‖Wᵀũ‖ (20), then ũ ← Wṽ/‖Wṽ‖ (21), in this order. The estimate is σ̂ = ũᵀWṽ (22).
+    It needs no product of its own: ũ has just been set to Wṽ/‖Wṽ‖, so ũᵀWṽ is the length ‖Wṽ‖.
 
     With unit vectors σ̂ ≤ σ(W), with equality at convergence only: σ(W/σ̂) ≥ 1, up to rounding. With
     r = σ₂/σ₁ and for almost every start, k iterations leave an angle to u₁ of order r^2k and an error of σ̂ of
-    order r^4k. A start orthogonal to u₁ stays so in exact arithmetic.
+    order r^4k. A start orthogonal to u₁ stays orthogonal in exact arithmetic.
 
-    What the paper leaves open: W = 0 gives σ̂ = 0, and vectors that mean nothing. If Wᵀũ = 0 although W ≠ 0,
-    ũ restarts at the unit vector of the row of W that holds its largest entry. Entries near the ends of the
-    floating-point range are scaled by a power of two, so that σ̂ is right wherever σ(W) is representable.
+    The paper leaves two cases open. If W = 0, then σ̂ = 0 and the two vectors mean nothing. If Wᵀũ = 0 although
+    W ≠ 0, ũ restarts at the unit vector of the row of W that holds its largest entry. Beyond the paper, entries
+    near the ends of the floating-point range are scaled by a power of two, so that σ̂ is right wherever σ(W) can
+    be represented.
     """
+    W, start = _checked(W, u, n_iter)
+    u = start if 0.5 < start @ start < 2.0 else normalized(start)[0]  # a ũ of an earlier iteration has length 1
+    for _ in range(n_iter):
+        v, length = normalized(W.T @ u)  # (20)
+        if length == 0.0:
+            v = _largest_row(W)
+        u, sigma = normalized(W @ v)  # (21), (22)
+    triplet = SingularTriplet(u, sigma, v)
+    return triplet if _is_safe(sigma, W.dtype) else _rescued(triplet, W, start, n_iter)
+
+
+# ---- what keeps it right at the ends of the floating-point range, at W = 0 and at Wᵀu = 0 ----------------------------
+
+
+def normalized(x: Array) -> tuple[Array, float]:
+    """Return x/‖x‖₂ and ‖x‖₂, which neither overflows nor underflows on the way.
+
+    If x is 0 or not finite, it is returned as it is, with 0, infinity or NaN for its length. NumPy may warn of an
+    overflow that is then avoided.
+    """
+    largest, norm = 1.0, math.sqrt(x @ x)
+    if not 1e-10 < norm < 1e10:  # the squares may have left the range: divide by the largest entry first
+        largest = float(np.abs(x).max())
+        if largest == 0.0 or not math.isfinite(largest):
+            return x, largest
+        x = x / largest
+        norm = math.sqrt(x @ x)
+    return x / norm, largest * norm
+
+
+def _checked(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int) -> tuple[Array, Array]:
+    """Return W and u as arrays of one dtype. Only `_rescued` looks at every entry: a bad one makes σ̂ unsafe."""
     W = _check_layout(W, "W")
     u = np.asarray(u, W.dtype)
     if u.shape != W.shape[:1]:
         raise ValueError(f"u has shape {u.shape}; expected {W.shape[:1]}, one entry for each row of W")
     if n_iter < 1:
         raise ValueError(f"n_iter is {n_iter}; expected at least 1")
-    with np.errstate(over="ignore", invalid="ignore"):
-        triplet = _iterate(W, u, n_iter)
-        smallest = _SMALLEST_SAFE.get(W.dtype, 1e-70)
-        return triplet if smallest < triplet.sigma < 1.0 / smallest else _iterate_scaled(W, u, n_iter)
+    return W, u
+
+
+def _largest_row(W: Array) -> Array:
+    """Return the row of W that holds its largest entry, at unit length: Wv is not 0 there unless W is."""
+    return normalized(W[np.abs(W).max(axis=1).argmax()])[0]
 
 
 _SMALLEST_SAFE = {np.dtype(t): float(np.finfo(t).tiny) ** 0.25 for t in (np.float16, np.float32, np.float64)}
-"""If σ̂ is between this and its inverse, then squares and products on the way to it have kept their digits."""
 
 
-def _iterate(W: Array, u: Array, n_iter: int) -> SingularTriplet:
-    if not 0.5 < u @ u < 2.0:  # a ũ of an earlier iteration has length 1 up to rounding
-        u = normalized(u)[0]
-    for _ in range(n_iter):
-        v, norm = normalized(W.T @ u)  # (20)
-        if norm == 0.0:
-            v = normalized(W[np.abs(W).max(axis=1).argmax()])[0]
-        u, sigma = normalized(W @ v)  # (21), (22)
-    return SingularTriplet(u, sigma, v)
+def _is_safe(sigma: float, dtype: np.dtype[Any]) -> bool:
+    """Say whether the squares and products on the way to σ̂ have kept their digits. NaN is not safe."""
+    smallest = _SMALLEST_SAFE.get(dtype, 1e-70)
+    return bool(smallest < sigma < 1.0 / smallest)
 
 
-def _iterate_scaled(W: Array, u: Array, n_iter: int) -> SingularTriplet:
-    """Iterate on W over a power of two near its largest entry, or find out why σ̂ cannot be had."""
+def _rescued(triplet: SingularTriplet, W: Array, u: Array, n_iter: int) -> SingularTriplet:
+    """Iterate again on W over a power of two near its largest entry, or say why σ̂ cannot be had."""
     largest = float(np.abs(W).max())
     if not (math.isfinite(largest) and np.isfinite(u).all()):
         raise ValueError(f"{'u' if math.isfinite(largest) else 'W'} holds NaN or infinity; expected finite entries")
     if largest == 0.0:
         return SingularTriplet(normalized(u)[0], 0.0, np.eye(1, W.shape[1], dtype=W.dtype)[0])
     exponent = math.frexp(largest)[1]
-    u, sigma, v = _iterate(np.ldexp(W, -exponent), u, n_iter)
+    if exponent == 0:  # its entries are below 1 already, as they are the second time
+        return triplet
+    u, sigma, v = power_iteration(np.ldexp(W, -exponent), u, n_iter)
     return SingularTriplet(u, float(np.ldexp(sigma, exponent)), v)

@@ -18,7 +18,7 @@ from specnorm_np.spectral import SingularTriplet, power_iteration, random_direct
 
 class SigmaConstant(SpectralNorm):
     def pullback(self, dW_bar, W, triplet):
-        return dW_bar * (self.K / triplet.sigma)
+        return (dW_bar * (self.K / triplet.sigma),)
 
 
 class VectorsSwapped(SpectralNorm):
@@ -28,31 +28,31 @@ class VectorsSwapped(SpectralNorm):
 
 class AdvancedBeforePullback(SpectralNorm):
     def pullback(self, dW_bar, W, triplet):
-        return super().pullback(dW_bar, W, self.refresh(W, triplet))
+        return super().pullback(dW_bar, W, self.settle(W, triplet)[1])
 
 
 class Redrawn(SpectralNorm):
-    def refresh(self, W, triplet):
-        return self.start(W, rng=np.random.default_rng(np.frombuffer(W.tobytes(), np.uint32)))
+    def settle(self, W, triplet):
+        return (W,), self.start(W, rng=np.random.default_rng(np.frombuffer(W.tobytes(), np.uint32)))
 
 
 class TwoIterations(SpectralNorm):
-    def refresh(self, W, triplet):
-        return super().refresh(W, super().refresh(W, triplet))
+    def settle(self, W, triplet):
+        return super().settle(W, super().settle(W, triplet)[1])
 
 
 class OnWBar(SpectralNorm):
-    def refresh(self, W, triplet):
-        return super().refresh(self.normalize(W, triplet), triplet)
+    def settle(self, W, triplet):
+        return (W,), super().settle(self.normalize(W, triplet), triplet)[1]
 
 
 class AveragedVectors(SpectralNorm):
     """The exponential average of all of the state, as for parameters."""
 
-    def refresh(self, W, triplet):
-        new = super().refresh(W, triplet)
+    def settle(self, W, triplet):
+        new = super().settle(W, triplet)[1]
         u, v = (0.9 * old + 0.1 * fresh for old, fresh in ((triplet.u, new.u), (triplet.v, new.v)))
-        return SingularTriplet(u, float(u @ W @ v), v)
+        return (W,), SingularTriplet(u, float(u @ W @ v), v)
 
 
 class AdvancedByReading(SpectralNorm):
@@ -61,11 +61,11 @@ class AdvancedByReading(SpectralNorm):
     def start(self, W, *, rng):
         return [super().start(W, rng=rng)]
 
-    def refresh(self, W, state):
-        return copy.copy(state)
+    def settle(self, W, state):
+        return (W,), copy.copy(state)
 
     def normalize(self, W, state):
-        state[0] = super().refresh(W, state[0])
+        state[0] = super().settle(W, state[0])[1]
         return super().normalize(W, state[0])
 
     def pullback(self, dW_bar, W, state):
@@ -89,8 +89,8 @@ class EpsInTheRoot(SpectralNorm):
     def start(self, W, *, rng):
         return self._iterate(W, random_direction(W.shape[0], rng=rng))
 
-    def refresh(self, W, triplet):
-        return self._iterate(W, triplet.u)
+    def settle(self, W, triplet):
+        return (W,), self._iterate(W, triplet.u)
 
 
 class Unguarded(SpectralNorm):
@@ -119,9 +119,9 @@ def effective_but_the_last(player, normalizer):
 def step(gan, D, x_real, x_fake):
     """The right one, from parts: loss and gradient at one W̄, update, power iteration."""
     W_bar, b = effective(D, gan.normalizer)
-    f, cache = forward(W_bar, b, np.concatenate((x_real, x_fake)), gan.d_slope)
+    f, cache = forward(W_bar, b, np.concatenate((x_real, x_fake)), gan.d_net.slope)
     _, df_real, df_fake = gan.loss.d(f[: len(x_real)], f[len(x_real) :])
-    dW_bar, db = backward(W_bar, cache, np.concatenate((df_real, df_fake)), gan.d_slope)
+    dW_bar, db = backward(W_bar, cache, np.concatenate((df_real, df_fake)), gan.d_net.slope)
     return update(D, dW_bar, db, gan.normalizer, gan.d_optim, 1.0)
 
 
@@ -137,14 +137,14 @@ def step_that_stores_W_bar(gan, D, x_real, x_fake):
 def step_of_two_weights(gan, D, x_real, x_fake):
     """One power iteration for each forward pass: real and generated points see different W̄."""
     theta = D.theta
-    between = D._replace(norms=tuple(gan.normalizer.refresh(theta[f"W{l}"], t) for l, t in enumerate(D.norms, 1)))
+    between = D._replace(norms=tuple(gan.normalizer.settle(theta[f"W{l}"], t)[1] for l, t in enumerate(D.norms, 1)))
     f, caches, weights = [], [], []
     for player, x in ((D, x_real), (between, x_fake)):
         W_bar, b = effective(player, gan.normalizer)
-        value, cache = forward(W_bar, b, x, gan.d_slope)
+        value, cache = forward(W_bar, b, x, gan.d_net.slope)
         f, caches, weights = [*f, value], [*caches, cache], [*weights, W_bar]
     _, *df = gan.loss.d(*f)
-    parts = [backward(W_bar, c, d, gan.d_slope) for W_bar, c, d in zip(weights, caches, df, strict=True)]
+    parts = [backward(W_bar, c, d, gan.d_net.slope) for W_bar, c, d in zip(weights, caches, df, strict=True)]
     dW_bar, db = ([p + q for p, q in zip(*pair, strict=True)] for pair in zip(*parts, strict=True))
     return update(between, dW_bar, db, gan.normalizer, gan.d_optim, 1.0)
 
@@ -175,21 +175,21 @@ def layer_gradient_with_lam_divided_twice(W, b, triplet, h, delta):
 def g_step_around_d(gan, G, D, z):
     """∂V/∂f, (n, 1), broadcast to the shape of the generated points."""
     W_G, b_G = effective(G, Identity())
-    x_fake, cache = forward(W_G, b_G, z, gan.g_slope)
-    f, _ = forward(*effective(D, gan.normalizer), x_fake, gan.d_slope)
+    x_fake, cache = forward(W_G, b_G, z, gan.g_net.slope)
+    f, _ = forward(*effective(D, gan.normalizer), x_fake, gan.d_net.slope)
     loss, df = gan.loss.g(f)
-    dW, db = backward(W_G, cache, df * np.ones_like(x_fake), gan.g_slope)
+    dW, db = backward(W_G, cache, df * np.ones_like(x_fake), gan.g_net.slope)
     return update(G, dW, db, Identity(), gan.g_optim, 1.0), loss
 
 
 def g_step_through_d(gan, G, D, z):
     """The right one, from parts."""
     W_G, b_G = effective(G, Identity())
-    x_fake, cache = forward(W_G, b_G, z, gan.g_slope)
+    x_fake, cache = forward(W_G, b_G, z, gan.g_net.slope)
     W_bar, b = effective(D, gan.normalizer)
-    f, cache_D = forward(W_bar, b, x_fake, gan.d_slope)
+    f, cache_D = forward(W_bar, b, x_fake, gan.d_net.slope)
     loss, df = gan.loss.g(f)
-    dW, db = backward(W_G, cache, backward_to_input(W_bar, cache_D, df, gan.d_slope), gan.g_slope)
+    dW, db = backward(W_G, cache, backward_to_input(W_bar, cache_D, df, gan.d_net.slope), gan.g_net.slope)
     return update(G, dW, db, Identity(), gan.g_optim, 1.0), loss
 
 

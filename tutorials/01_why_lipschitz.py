@@ -17,14 +17,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
+from specnorm_np.bounds.lipschitz import lipschitz_upper_bound
 from specnorm_np.gan import GAN, d_step, effective, start
-from specnorm_np.gradcheck import check_gradient
-from specnorm_np.lipschitz import lipschitz_upper_bound
 from specnorm_np.losses import non_saturating_g, saturating_g, sigmoid, softplus, standard_d
-from specnorm_np.network import backward_to_input, forward
+from specnorm_np.network import MLP, backward_to_input, forward
 from specnorm_np.normalizers import Identity, SpectralNorm
 from specnorm_np.optim import Adam
-from specnorm_np.targets import Mixture, ring
+from specnorm_np.testing.gradcheck import check_gradient
+from specnorm_np.toy.targets import Mixture, ring
 
 
 def show(draw, name):
@@ -32,7 +32,7 @@ def show(draw, name):
     try:
         import matplotlib.figure
 
-        from specnorm_np.picture import STYLE
+        from specnorm_np.runs.picture import STYLE
     except ImportError:
         return print("matplotlib is not installed: the picture is left out")
     with matplotlib.rc_context(STYLE):
@@ -192,7 +192,7 @@ assert np.allclose(pushes, [0, 100], rtol=1e-9, atol=1e-19)  # at the last K
 # %%
 trained = {}
 for name, normalizer in (("none", Identity()), ("SN", SpectralNorm())):
-    gan = GAN((2, 64, 64, 64, 1), (2, 8, 2), normalizer=normalizer, d_optim=Adam(1e-3, 0.5, 0.9), d_slope=0.1)
+    gan = GAN((2, 64, 64, 64, 1), (2, 8, 2), normalizer=normalizer, d_optim=Adam(1e-3, 0.5, 0.9), d_net=MLP(0.1))
     D, rng = start(gan, seed=0).D, np.random.default_rng(0)
     for _ in range(300):
         D, loss, W_bar, _ = d_step(gan, D, narrow.sample(64, rng=rng), point.sample(64, rng=rng))

@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.lipschitz import (
+from specnorm_np.bounds.lipschitz import (
     exact_lipschitz_constant,
     lipschitz_lower_bound,
     lipschitz_upper_bound,
@@ -34,7 +34,7 @@ def show(draw, name):
     try:
         import matplotlib.figure
 
-        from specnorm_np.picture import STYLE
+        from specnorm_np.runs.picture import STYLE
     except ImportError:
         return print("matplotlib is not installed: the picture is left out")
     with matplotlib.rc_context(STYLE):

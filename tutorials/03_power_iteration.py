@@ -17,8 +17,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.certificates import convergence, iterations_needed
-from specnorm_np.network import orthonormalized
+from specnorm_np.bounds.certificates import convergence, iterations_needed
+from specnorm_np.rivals.projections import orthonormalized
 from specnorm_np.spectral import power_iteration, random_direction, spectral_norm
 
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
@@ -29,7 +29,7 @@ def show(draw, name):
     try:
         import matplotlib.figure
 
-        from specnorm_np.picture import STYLE
+        from specnorm_np.runs.picture import STYLE
     except ImportError:
         return print("matplotlib is not installed: the picture is left out")
     with matplotlib.rc_context(STYLE):

@@ -17,10 +17,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.gradcheck import check_gradient, numeric_gradient
-from specnorm_np.network import orthonormalized
-from specnorm_np.normalizers import FrobeniusNorm, SpectralNorm, WeightNorm, pullback_of_quotient
+from specnorm_np.normalizers import SpectralNorm, pullback_of_quotient
+from specnorm_np.rivals.normalizers import FrobeniusNorm, WeightNorm
+from specnorm_np.rivals.projections import orthonormalized
 from specnorm_np.spectral import SingularTriplet, power_iteration, random_direction, spectral_norm
+from specnorm_np.testing.gradcheck import check_gradient, numeric_gradient
 
 
 def show(draw, name):
@@ -28,7 +29,7 @@ def show(draw, name):
     try:
         import matplotlib.figure
 
-        from specnorm_np.picture import STYLE
+        from specnorm_np.runs.picture import STYLE
     except ImportError:
         return print("matplotlib is not installed: the picture is left out")
     with matplotlib.rc_context(STYLE):
@@ -126,7 +127,7 @@ dW = (G - lam * uv) / sigma  # (12)
 assert np.array_equal(G, [[1, 2], [3, -1]])
 assert np.allclose([lam, np.sum(G * W_bar)], 1.9)
 assert np.allclose(dW, [[-0.014, 0.2], [0.148, -0.1]])
-assert np.allclose(dW, SpectralNorm().pullback(G, W, SingularTriplet(u1, sigma, v1)))
+assert np.allclose(dW, SpectralNorm().pullback(G, W, SingularTriplet(u1, sigma, v1))[0])
 check_gradient(lambda W: np.sum(G * W) / spectral_norm(W), W, dW)
 
 # %% [markdown]
@@ -145,7 +146,7 @@ assert np.allclose(dW * W, [[-0.084, -0.8], [1.184, -0.3]])
 assert np.isclose(np.sum(dW * W), 0)
 assert np.isclose(np.sum(G / sigma * W), 1.9)
 assert np.allclose([np.sum(G / sigma * uv), np.sum(dW * uv)], [0.3, 0.11])
-descent = SpectralNorm().pullback(-G, W, SingularTriplet(u1, sigma, v1))
+descent = SpectralNorm().pullback(-G, W, SingularTriplet(u1, sigma, v1))[0]
 assert np.allclose(W - 0.1 * descent, W + 0.1 * dW)
 
 # %% [markdown]
@@ -167,7 +168,7 @@ assert np.allclose(W - 0.1 * descent, W + 0.1 * dW)
 N = np.linalg.norm(W)
 dW_F = pullback_of_quotient(G, W, N, W / N)  # (36)
 
-assert np.allclose(dW_F, FrobeniusNorm().pullback(G, W, None))
+assert np.allclose(dW_F, FrobeniusNorm().pullback(G, W, None)[0])
 check_gradient(lambda W: np.sum(G * W) / np.linalg.norm(W), W, dW_F)
 assert np.allclose(pullback_of_quotient(G, W, sigma, uv), dW)  # (37)
 assert np.allclose(pullback_of_quotient(7 * uv, W, sigma, uv), 0)  # (38)
@@ -191,7 +192,7 @@ W_5x7, G_5x7 = (U * [1.0, 0.7, 0.4, 0.2]) @ V.T, rng.standard_normal((5, 7))
 start, iterations, differences = random_direction(5, rng=rng), (1, 2, 3, 5, 10, 20), []
 for k in iterations:
     triplet = power_iteration(W_5x7, start, k)
-    dW_5x7 = SpectralNorm().pullback(G_5x7, W_5x7, triplet)  # (12)
+    dW_5x7 = SpectralNorm().pullback(G_5x7, W_5x7, triplet)[0]  # (12)
     frozen = numeric_gradient(lambda W, t=triplet: np.sum(G_5x7 * W) / (t.u @ W @ t.v), W_5x7)
     through = numeric_gradient(lambda W, k=k: np.sum(G_5x7 * W) / power_iteration(W, start, k).sigma, W_5x7)
     true = numeric_gradient(lambda W: np.sum(G_5x7 * W) / spectral_norm(W), W_5x7)
@@ -238,10 +239,10 @@ show(draw, "04_the_gradient")
 
 # %%
 # 1. λ = ‖W̄‖_F² = 1.25: (W̄ - 1.25 u₁v₁ᵀ)/10. The first component loses 0.025, the second gains 0.05.
-assert np.allclose((W_bar - 1.25 * uv) / 10, SpectralNorm().pullback(W_bar, W, SingularTriplet(u1, sigma, v1)))
+assert np.allclose((W_bar - 1.25 * uv) / 10, SpectralNorm().pullback(W_bar, W, SingularTriplet(u1, sigma, v1))[0])
 assert np.allclose(np.column_stack([u1, [-0.8, 0.6]]).T @ (W_bar - 1.25 * uv) / 10, np.diag([-0.025, 0.05]))
 # 2. No: the step g is orthogonal to W, so ‖W - αg‖² = ‖W‖² + α²‖g‖².
 assert np.isclose(np.sum((W - 0.1 * dW) ** 2), np.sum(W**2) + 0.01 * np.sum(dW**2))
 # 3. Not with one N for the matrix, but row by row with (36).
 rows = [pullback_of_quotient(g, w, np.linalg.norm(w), w / np.linalg.norm(w)) for g, w in zip(G, W, strict=True)]
-assert np.allclose(rows, WeightNorm().pullback(G, W, None))
+assert np.allclose(rows, WeightNorm().pullback(G, W, None)[0])

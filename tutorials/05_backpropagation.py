@@ -17,13 +17,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 import numpy as np
 
 from specnorm_np.gan import GAN, Player, d_step, g_step, generate, latents, start, train
-from specnorm_np.gradcheck import check_gradient
 from specnorm_np.losses import hinge_d, non_saturating_g, sigmoid, softplus, standard_d
-from specnorm_np.metrics import evaluate
-from specnorm_np.network import Params, forward
+from specnorm_np.network import MLP, Params, forward
 from specnorm_np.optim import SGD, Adam
 from specnorm_np.spectral import power_iteration, random_direction, spectral_norm
-from specnorm_np.targets import ring
+from specnorm_np.testing.gradcheck import check_gradient
+from specnorm_np.toy.metrics import evaluate
+from specnorm_np.toy.targets import ring
 
 
 def show(draw, name):
@@ -31,7 +31,7 @@ def show(draw, name):
     try:
         import matplotlib.figure
 
-        from specnorm_np.picture import STYLE
+        from specnorm_np.runs.picture import STYLE
     except ImportError:
         return print("matplotlib is not installed: the picture is left out")
     with matplotlib.rc_context(STYLE):
@@ -137,7 +137,7 @@ def pulled_back(triplets, with_lam=1.0):
 
 normalised_loss = partial(d_loss, triplets=triplets)
 check_gradient(normalised_loss, theta.vector, pulled_back(triplets))
-gan = GAN((2, 5, 4, 1), (3, 4, 2), d_optim=SGD(0.1), g_optim=SGD(0.1), g_slope=0.1)
+gan = GAN((2, 5, 4, 1), (3, 4, 2), d_optim=SGD(0.1), g_optim=SGD(0.1), g_net=MLP(0.1))
 D_next, *_ = d_step(gan, Player(theta, triplets, None), x_real, x_fake)
 assert np.allclose(D_next.theta.vector, theta.vector - 0.1 * pulled_back(triplets))  # (23)
 for W_l, t, t_next in zip(blocks(D_next.theta)[0], triplets, D_next.norms, strict=True):

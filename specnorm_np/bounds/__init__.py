@@ -1,0 +1,6 @@
+"""Bounds that hold in floating point. Eqs. (5), (7); most of it is not in the paper.
+
+`certificates` brackets σ(W) with two numbers that rounding cannot break, and `strict` makes of it a spectral
+normalisation that keeps σ(W̄) ≤ K. `lipschitz` bounds the Lipschitz constant of a whole network from above and from
+below; for two inputs it computes it, region by region, with the help of `regions`.
+"""

@@ -1,0 +1,106 @@
+"""The options that `train` and `compare` have in common, and the configs that they ask for."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from specnorm_np.optim import TABLE_1
+from specnorm_np.rivals.methods import METHODS
+from specnorm_np.runs.compare import ADAM, parse_seeds, plan
+from specnorm_np.runs.config import LOSSES, Config, from_json, from_options
+from specnorm_np.toy.targets import TARGETS
+
+TARGET_OPTIONS = ("n_modes", "n_side", "radius", "spacing", "std")
+
+
+def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the options of `train`, or, for several runs, those of `compare`."""
+    d = Config()
+    what = train.add_argument_group("what to learn")
+    what.add_argument("--target", choices=TARGETS, help=f"a distribution in the plane (default {d.target})")
+    what.add_argument("--n-modes", type=int, help="modes of the ring (default 8)")
+    what.add_argument("--radius", type=float, help="radius of the ring (default 1) or the spiral")
+    what.add_argument("--n-side", type=int, help="modes along a side of the grid (default 5), or fields of the board")
+    what.add_argument("--spacing", type=float, help="of the grid (default 2)")
+    what.add_argument("--std", type=float, help="of every mode (default 0.01 on the ring, 0.05 on the grid)")
+    what.add_argument("--data", metavar="FILE", help="your own points instead: .npy or .csv, (n, d), any d")
+    how = train.add_argument_group("how")
+    if several:
+        how.add_argument("--methods", default="none,wn,sn", metavar="NAMES", help="see below (default none,wn,sn)")
+        how.add_argument("--settings", metavar="NAMES", help="Adam and n_dis of Table 1, A to F (default D)")
+        how.add_argument("--seeds", default="0-2", help="whole numbers and ranges, like 0-2,5 (default 0-2)")
+    else:
+        how.add_argument("--method", choices=METHODS, metavar="NAME", help=f"see below (default {d.method})")
+        how.add_argument("--setting", choices=TABLE_1, help="Adam and n_dis of a row of the paper's Table 1")
+        how.add_argument("--seed", type=int, help=f"(default {d.seed})")
+    how.add_argument("--K", type=float, help="Lipschitz constant per layer (default 1; 2 on the grid); D's is K^(L+1)")
+    how.add_argument("--n-iter", type=int, help=f"power iterations per update (default {d.n_iter})")
+    how.add_argument("--loss", choices=LOSSES, help="(default: standard, with -log D for G; wasserstein for wgan-gp)")
+    how.add_argument("--alpha", type=float, help=f"learning rate of Adam (default {d.alpha:g}; 0.002 on the grid)")
+    how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
+    how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
+    how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
+    how.add_argument("--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid)")
+    how.add_argument("--decay", type=float, help="share of the run after which alpha falls (default 0.5; grid 0.3)")
+    how.add_argument(
+        "--batch", type=int, help=f"real and generated points in a step of D (default {d.batch}; 256 on the grid)"
+    )
+    how.add_argument("--average", type=float, help=f"decay of the average of G, 0 for none (default {d.average:g})")
+    size = train.add_argument_group("networks")
+    for name in ("d", "g"):
+        size.add_argument(f"--{name}-width", type=int, help=f"of the hidden layers of {name.upper()} (default 128)")
+        size.add_argument(f"--{name}-depth", type=int, help=f"number of hidden layers of {name.upper()} (default 3)")
+    size.add_argument("--g-scale", type=float, help="start of G's last weights, times He's (default 1; 3 on the grid)")
+    size.add_argument("--latent", type=int, help=f"dimension of z (default {d.latent})")
+    size.add_argument("--dtype", choices=("float32", "float64"), help=f"(default {d.dtype})")
+    files = train.add_argument_group("files")
+    files.add_argument("--config", type=Path, metavar="FILE", help="start from the config.json of another run")
+    if several:
+        out = Path("runs/compare")
+        files.add_argument("--out", type=Path, default=out, metavar="DIR", help=f"of the comparison (default {out})")
+        files.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default one per core)")
+    else:
+        files.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default the next free one in runs/)")
+    files.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def fields_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Collect the fields of `Config` that are given: by the file, then by the setting, then by the options."""
+    given = dict(vars(options))
+    fields: dict[str, Any] = {}
+    if "config" in given:
+        try:
+            fields = from_json(given["config"].read_text())
+        except (UnicodeDecodeError, ValueError) as error:
+            raise ValueError(f"{given['config']} cannot be used: {error}") from None
+    if "target" in given and "data" in given:
+        raise ValueError("both --target and --data are given; expected one of them")
+    if "target" in given:
+        fields |= {"data": None, "target_options": {}}
+    if "setting" in given:
+        adam, n_dis = TABLE_1[given["setting"]]
+        fields |= {"alpha": adam.alpha, "beta1": adam.beta1, "beta2": adam.beta2, "n_dis": n_dis}
+    target_options = {name: given[name] for name in TARGET_OPTIONS if name in given}
+    if target_options:
+        fields["target_options"] = {**fields.get("target_options", {}), **target_options}
+    own = {field.name for field in dataclasses.fields(Config)}
+    return {**fields, **{name: value for name, value in given.items() if name in own}}
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """Make the config of `train`."""
+    return from_options(fields_of(options))
+
+
+def plan_of(options: argparse.Namespace) -> list[Config]:
+    """Make the configs of `compare`. Without `--settings` it is D, unless something else is said about Adam."""
+    adam = [name for name in ADAM if hasattr(options, name)]
+    settings = getattr(options, "settings", None)
+    if settings is not None and adam:
+        raise ValueError(f"both --settings and --{adam[0].replace('_', '-')} are given; expected one of them")
+    if settings is None and not adam and not hasattr(options, "config"):
+        settings = "D"
+    names = [name.strip() for name in options.methods.split(",")]
+    rows = None if settings is None else [name.strip() for name in settings.split(",")]
+    return plan(names, rows, parse_seeds(options.seeds), fields_of(options))

@@ -1,0 +1,123 @@
+"""The picture of a run: samples, the discriminator's field, its singular values, σ(W̄) through training.
+
+Needs matplotlib.
+"""
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from specnorm_np import gan as algorithm
+from specnorm_np.runs import run as runs
+from specnorm_np.spectral import Array
+from specnorm_np.toy.targets import Target
+
+STYLE: Any = {
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "svg.hashsalt": "specnorm_np",
+}
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#9A9A9A"
+LAYER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+
+
+def draw(run: runs.Run) -> Figure:
+    """Draw a run as it stands."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 7.2), layout="constrained")
+        axes = figure.subplots(2, 2)
+        x, _ = runs.evaluation(run)
+        real = runs.reference(run.target)[: len(x)]
+        draw_samples(axes[0, 0], run.target, x, real)
+        if run.target.dim == 2:
+            draw_field(axes[0, 1], run, real)
+        else:
+            draw_losses(axes[0, 1], run.history)
+        draw_singular_values(axes[1, 0], run)
+        draw_sigma_bar(axes[1, 1], run.history)
+    return figure
+
+
+def draw_samples(ax: Axes, target: Target, x: Array, real: Array) -> None:
+    """Draw generated points over points of the target: the first two coordinates, or a histogram if there is one."""
+    x, real = target.to_user_units(x), target.to_user_units(real)
+    if target.dim == 1:
+        edges = np.histogram_bin_edges(real[:, 0], 60).tolist()
+        ax.hist(real[:, 0], edges, density=True, color=GREY, alpha=0.6, label="target")
+        ax.hist(x[:, 0], edges, density=True, color=BLUE, histtype="step", label="G(z)")
+        ax.set(xlabel="x", ylabel="density")
+    else:
+        ax.plot(*real[:, :2].T, ".", color=GREY, ms=4, alpha=0.5, mew=0, label="target", rasterized=True)
+        ax.plot(*x[:, :2].T, ".", color=BLUE, ms=2.5, alpha=0.6, mew=0, label="G(z)", rasterized=True)
+        ax.set(xlabel="$x_1$", ylabel="$x_2$")
+        ax.set_aspect("equal", adjustable="datalim")
+    ax.set_title(f"{len(x)} samples of G over the target" + (", first two coordinates" if target.dim > 2 else ""))
+    ax.legend(
+        loc="lower right", bbox_to_anchor=(1.03, 0.98), ncols=2, columnspacing=1.0, handletextpad=0.1, markerscale=3
+    )
+
+
+def draw_field(ax: Axes, run: runs.Run, real: Array) -> None:
+    """Draw f, the discriminator before its link, with level lines."""
+    half = 1.35 * np.abs(real - real.mean(axis=0)).max()
+    ticks = np.linspace(-half, half, 161)
+    center = real.mean(axis=0)
+    plane = np.stack(np.meshgrid(ticks + center[0], ticks + center[1]), axis=-1)
+    points = plane.reshape(-1, 2).astype(run.gan.dtype)
+    f = algorithm.discriminate(run.gan, run.state.D, points).reshape(plane.shape[:2])
+    shown = run.target.to_user_units(plane.reshape(-1, 2)).reshape(plane.shape)
+    extent = (shown[0, 0, 0], shown[0, -1, 0], shown[0, 0, 1], shown[-1, 0, 1])
+    image = ax.imshow(f, origin="lower", extent=extent, cmap="viridis", aspect="equal", interpolation="bilinear")
+    ax.contour(shown[..., 0], shown[..., 1], f, 12, colors="white", linewidths=0.5, alpha=0.7)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", title="f, the discriminator before its link")
+
+
+def column(history: list[runs.Row], name: str) -> Array:
+    """Return a column of the history, NaN where it is empty."""
+    return np.array([row[name] for row in history], dtype=float)
+
+
+def draw_losses(ax: Axes, history: list[runs.Row]) -> None:
+    """Draw the losses of both players, where there is no plane to draw f on."""
+    for name, color in (("d_loss", BLUE), ("g_loss", ORANGE)):
+        ax.plot(column(history, "step"), column(history, name), color=color, label=f"{name[0].upper()} minimises")
+    ax.set(xlabel="generator update", title="losses")
+    ax.legend()
+
+
+def draw_singular_values(ax: Axes, run: runs.Run) -> None:
+    """Draw the singular values of every W̄, each against its index over the number of them."""
+    W_bar, _ = algorithm.effective(run.state.D, run.gan.normalizer)
+    for l, W in enumerate(W_bar, 1):
+        values = np.linalg.svd(W.astype(np.float64), compute_uv=False)
+        color = LAYER_COLORS[(l - 1) % len(LAYER_COLORS)]
+        ax.plot(
+            np.arange(1, len(values) + 1), values, "o-" if len(values) < 9 else "-", ms=4, color=color, label=f"$l={l}$"
+        )
+    ax.set(
+        xscale="log",
+        ylim=(0.0, None),
+        xlabel="index of the singular value",
+        title="singular values of each $\\bar W^l$",
+    )
+    ax.legend()
+
+
+def draw_sigma_bar(ax: Axes, history: list[runs.Row]) -> None:
+    """Draw the exact σ(W̄) of every layer through training, as the paper's Figure 9."""
+    names = [name for name in history[0] if name.startswith("sigma_bar_")]
+    for l, name in enumerate(names, 1):
+        color = LAYER_COLORS[(l - 1) % len(LAYER_COLORS)]
+        ax.plot(column(history, "step"), column(history, name), color=color, label=f"$l={l}$")
+    ax.set(xlabel="generator update", title="$\\sigma(\\bar W^l)$ through training, by SVD")
+    ax.ticklabel_format(axis="y", useOffset=False)
+    ax.legend()

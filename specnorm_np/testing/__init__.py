@@ -1,0 +1,93 @@
+"""Property tests of a Lipschitz bound, for any function from (n, d) arrays to (n,) or (n, k) arrays.
+
+Which library computes the function does not matter: the kit sees points and values only. It has strategies that draw
+weights, networks and pairs of points (they need hypothesis); `assert_lipschitz`, which says whether pairs of points
+refute a bound; and `find_lipschitz_violation`, which looks for such a pair. Neither proves a bound: that is what
+`specnorm_np.bounds` is for. Row i of the result must depend on row i of the argument alone, which rules out batch
+normalisation. `check_gradient` is another tool: it compares a gradient with central differences, the oracle of all
+gradients of this package.
+
+Examples
+--------
+A function of NumPy, 2-Lipschitz in the l2 norm, and one that claims to be:
+
+>>> import numpy as np
+>>> from hypothesis import given
+>>> from specnorm_np.testing import assert_lipschitz, find_lipschitz_violation, input_pairs
+>>> def f(x):
+...     return np.abs(2.0 * x - 1.0).max(axis=1)
+>>> @given(pair=input_pairs(3, f))
+... def test_f_is_2_lipschitz(pair):
+...     assert_lipschitz(f, 2.0, *pair)
+>>> test_f_is_2_lipschitz()
+>>> worst = find_lipschitz_violation(lambda x: np.abs(2.0 * x - 1.0).sum(axis=1), 2.0, 3, rng=np.random.default_rng(0))
+>>> round(worst.ratio, 3)  # the sum is 2√3-Lipschitz
+3.464
+
+A module of torch takes and gives arrays through two lines, and points in the dtype that it computes with::
+
+    net = torch.nn.Sequential(spectral_norm(torch.nn.Linear(2, 64)), torch.nn.ReLU(),
+                              spectral_norm(torch.nn.Linear(64, 1))).eval()
+
+    def f(x):
+        with torch.no_grad():
+            return net(torch.from_numpy(x)).numpy()
+
+    @given(pair=input_pairs(2, f, dtype=np.float32))
+    def test_the_discriminator_keeps_its_bound(pair):
+        assert_lipschitz(f, 1.0, *pair)
+
+    print(find_lipschitz_violation(f, 1.0, 2, dtype=np.float32, rng=np.random.default_rng(0)))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "gradcheck": "check_gradient numeric_gradient directional",
+    "checks": "assert_lipschitz find_lipschitz_violation LipschitzViolation jacobian forward_error_bound",
+    "strategies": "planted_matrices PlantedMatrix weight_matrices AWKWARD mlp_params MLP input_pairs",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: only the strategies need hypothesis."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ModuleNotFoundError(f"{name} needs hypothesis, which is not installed: pip install hypothesis") from None
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+if TYPE_CHECKING:
+    from specnorm_np.testing.checks import (
+        LipschitzViolation as LipschitzViolation,
+        assert_lipschitz as assert_lipschitz,
+        find_lipschitz_violation as find_lipschitz_violation,
+        forward_error_bound as forward_error_bound,
+        jacobian as jacobian,
+    )
+    from specnorm_np.testing.gradcheck import (
+        check_gradient as check_gradient,
+        directional as directional,
+        numeric_gradient as numeric_gradient,
+    )
+    from specnorm_np.testing.strategies import (
+        AWKWARD as AWKWARD,
+        MLP as MLP,
+        PlantedMatrix as PlantedMatrix,
+        input_pairs as input_pairs,
+        mlp_params as mlp_params,
+        planted_matrices as planted_matrices,
+        weight_matrices as weight_matrices,
+    )

@@ -1,0 +1,5 @@
+"""Distributions in the plane, points of your own, and how good samples are. Appendix B.1.
+
+`targets` has the ring, the grid, the moons, the spiral and the checkerboard; `points` turns a user's own points into a
+target; `metrics` counts modes and high-quality samples, and computes the reverse KL and the Fréchet distance (24).
+"""
