@@ -11,7 +11,6 @@ whatever scalar is differentiated. The paper's V is the objective that D ascends
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Protocol
@@ -108,7 +107,8 @@ class Params(Mapping[str, Array]):
         """Return the same layout over another vector."""
         if vector.shape != self.vector.shape:
             raise ValueError(f"vector has shape {vector.shape}; expected {self.vector.shape}")
-        other = copy(self)
+        other = Params.__new__(Params)
+        other.shapes, other._places, other._layers = self.shapes, self._places, self._layers
         other._view(vector)
         return other
 
@@ -194,7 +194,10 @@ def gains(h: Array, slope: float) -> Array:
     is taken as `slope`.
     """
     gain: Array = (h > 0).astype(h.dtype)
-    return np.maximum(gain, slope, out=gain) if slope else gain
+    if slope:
+        gain *= 1.0 - slope
+        gain += slope
+    return gain
 
 
 def deltas(W_bar: Sequence[Array], cache: Sequence[Array], df: Array, slope: float) -> list[Array]:

@@ -47,7 +47,7 @@ def lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
     of the input space, as a function of real numbers: two computed values of f differ by their rounding on top.
     """
     _check_slope(slope)
-    return _times_up(*(spectral_norm_bounds(W_l)[1] for W_l in _float64_chain(W)))  # (7)
+    return times_up(*(spectral_norm_bounds(W_l)[1] for W_l in _float64_chain(W)))  # (7)
 
 
 def tighter_lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
@@ -98,10 +98,10 @@ def tighter_lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> f
     r = max(1.0 - c, math.nextafter(c - slope, math.inf) if slope < c else 0.0)  # every entry of D is within r of c
     theta = [1.0] + [0.0] * len(chain)
     for k in range(len(chain)):
-        start = _times_up(theta[k], r) if k else 1.0
+        start = times_up(theta[k], r) if k else 1.0
         for m, norm in enumerate(_product_norms(chain[k:], norms[k:]), k + 1):
-            theta[m] = _plus_up(theta[m], _times_up(start, *[c] * (m - 1 - k), norm))
-    return min(theta[-1], _times_up(*norms))
+            theta[m] = plus_up(theta[m], times_up(start, *[c] * (m - 1 - k), norm))
+    return min(theta[-1], times_up(*norms))
 
 
 class ExactConstant(NamedTuple):
@@ -159,11 +159,11 @@ def exact_lipschitz_constant(
     -----
     f is continuous, and affine on finitely many convex polygons with gradient Wᴸ⁺¹D_L Wᴸ ⋯ D₁W¹; a box is convex. So
     the smallest M with |f(x) - f(x')| ≤ M‖x - x'‖ on the box is the largest ‖∇f‖₂ over the polygons in it: not over
-    the whole plane, unless the box holds a part of every region. `specnorm_np.regions` builds all polygons.
+    the whole plane, unless the box holds a part of every region. `specnorm_np.bounds.regions` builds all polygons.
 
     What rounding leaves: every region is found that holds a point with all pre-activations beyond 3τ, τ of
-    `specnorm_np.regions.rounding_allowances`. A thinner one may be missed, or be given activations of which some are
-    a neighbour's; that gradient still obeys the upper bounds. The value is a gradient computed in float64, so
+    `specnorm_np.bounds.regions.rounding_allowances`. A thinner one may be missed, or be given activations of which some
+    are a neighbour's; that gradient still obeys the upper bounds. The value is a gradient computed in float64, so
     it is within n u ∏‖|Wˡ|‖_F of the exact one, n = ∑(d_{l-1} + 3) over all layers, u = 2⁻⁵³.
     """
     chain, biases = _float64_scalar_network(W, b, slope)
@@ -232,7 +232,7 @@ def lipschitz_lower_bound(
     each climber, at a scale drawn log-uniformly between 10⁻⁵ of the box and all of it, and keeps what is larger.
 
     At a kink the formula for ∇f may give what is no gradient of f. So a point counts only if each pre-activation
-    exceeds three times its rounding (`specnorm_np.regions.rounding_allowances`), or does not depend on x nearby
+    exceeds three times its rounding (`specnorm_np.bounds.regions.rounding_allowances`), or does not depend on x nearby
     because all that leads to it is off. Then x lies inside a region whose activations are certain, one of those
     that `exact_lipschitz_constant` finds on the same box. If no point counts, the value is 0, which bounds too.
 
@@ -251,20 +251,20 @@ def lipschitz_lower_bound(
     scale[n_samples // 2 :] = 10 ** rng.uniform(-3, 0, n_samples - n_samples // 2)
     x = center + scale[:, None] * half * rng.uniform(-1, 1, (n_samples, len(center)))
     x = np.clip(x, sides[:, 0], sides[:, 1])
-    value = _certain_gradient_norms(chain, biases, slope, x, tau)
+    value = certain_gradient_norms(chain, biases, slope, x, tau)
     climbers = np.argsort(-value, kind="stable")[:n_climbers]
     x, value = x[climbers], value[climbers]
     for _ in range(n_steps):
         scale = 10 ** rng.uniform(-5, 0, (len(x), 1))
         trial = np.clip(x + scale * half * rng.standard_normal(x.shape), sides[:, 0], sides[:, 1])
-        trial_value = _certain_gradient_norms(chain, biases, slope, trial, tau)
+        trial_value = certain_gradient_norms(chain, biases, slope, trial, tau)
         better = trial_value > value
         x[better], value[better] = trial[better], trial_value[better]
     best = int(np.argmax(value))
     return max(float(value[best]), 0.0), x[best]
 
 
-def _certain_gradient_norms(
+def certain_gradient_norms(
     W: Sequence[Array], b: Sequence[Array], slope: float, x: Array, tau: Sequence[Array]
 ) -> Array:
     """Return ‖∇f‖₂ at each row of x, or -1 where an activation is not certain."""
@@ -295,24 +295,24 @@ def _product_norms(W: Sequence[Array], norms: Sequence[float]) -> list[float]:
     product, error, bounds = W[0], 0.0, [norms[0]]
     for W_l, norm in zip(W[1:], norms[1:], strict=True):
         d = W_l.shape[1]
-        rounding = _times_up(2 * d * UNIT_ROUNDOFF, _frobenius_upper(W_l), _frobenius_upper(product))
+        rounding = times_up(2 * d * UNIT_ROUNDOFF, _frobenius_upper(W_l), _frobenius_upper(product))
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             product = W_l @ product
         if not np.isfinite(product).all():
             return bounds + [math.inf] * (len(W) - len(bounds))
         underflow = math.ldexp(2 * d * product.size, -1022)
-        error = _plus_up(_plus_up(_times_up(norm, error), rounding), underflow)
-        bounds.append(_plus_up(spectral_norm_bounds(product)[1], error))
+        error = plus_up(plus_up(times_up(norm, error), rounding), underflow)
+        bounds.append(plus_up(spectral_norm_bounds(product)[1], error))
     return bounds
 
 
 def _frobenius_upper(A: Array) -> float:
     """Return an upper bound of ‖A‖_F; the 1 % holds its rounding for any matrix of less than 10¹³ entries."""
     largest = float(np.abs(A).max())
-    return _times_up(largest, 1.01 * float(np.linalg.norm(A / largest))) if largest else 0.0
+    return times_up(largest, 1.01 * float(np.linalg.norm(A / largest))) if largest else 0.0
 
 
-def _times_up(*factors: float) -> float:
+def times_up(*factors: float) -> float:
     """Return a product of non-negative numbers, rounded up."""
     product = 1.0
     for factor in factors:
@@ -322,7 +322,7 @@ def _times_up(*factors: float) -> float:
     return product
 
 
-def _plus_up(x: float, y: float) -> float:
+def plus_up(x: float, y: float) -> float:
     """Return a sum of non-negative numbers, rounded up."""
     return x + y if x == 0.0 or y == 0.0 else math.nextafter(x + y, math.inf)
 

@@ -12,6 +12,7 @@ from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN
 from specnorm_np.normalizers import Identity
 from specnorm_np.rivals.methods import METHODS, fields_of
+from specnorm_np.runs.compare import process_pool
 from specnorm_np.spectral import Array
 
 SIZES = ((64, 64), (128, 128), (256, 256))
@@ -79,26 +80,32 @@ def _gan(width: int, batch: int, **fields: Any) -> tuple[GAN, Callable[..., Arra
     return gan, lambda n, *, rng: real
 
 
+def measure_size(width: int, batch: int, repeats: int) -> dict[str, float]:
+    """Time a step with and without spectral normalisation, and its bare products; milliseconds for one of each."""
+    gan, sample_real = _gan(width, batch)
+    actions = {
+        "sn": step_of(gan, sample_real),
+        "none": step_of(dataclasses.replace(gan, normalizer=Identity()), sample_real),
+        "products": bare(gan, rng=np.random.default_rng(0)),
+    }
+    return {name: 1e3 * seconds for name, seconds in medians(actions, repeats).items()}
+
+
 def report(repeats: int) -> Iterator[str]:
     """Measure the three sizes, then the methods, and yield the lines of the report."""
     yield "Three hidden layers in D and in G, float32, n_dis = 1; medians of repeats in turn, ms per generator update."
     yield ""
     yield "width  batch    step   no SN   SN adds   products   step / products"
     for width, batch in SIZES:
-        gan, sample_real = _gan(width, batch)
-        actions = {
-            "sn": step_of(gan, sample_real),
-            "none": step_of(dataclasses.replace(gan, normalizer=Identity()), sample_real),
-            "products": bare(gan, rng=np.random.default_rng(0)),
-        }
-        t = {name: 1e3 * seconds for name, seconds in medians(actions, repeats).items()}
+        with process_pool(1) as pool:  # a process of its own: what one size leaves in the memory disturbs the next
+            t = pool.submit(measure_size, width, batch, repeats).result()
         yield (
             f"{width:5}{batch:7}{t['sn']:8.3f}{t['none']:8.3f}{t['sn'] / t['none'] - 1.0:10.1%}"
             f"{t['products']:11.3f}{t['sn'] / t['products']:18.2f}"
         )
     yield ""
     yield f"The products at width {width}, batch {batch}, as (n, d) @ (d, m), how often:"
-    shapes = products(gan)
+    shapes = products(_gan(width, batch)[0])
     for shape in dict.fromkeys(shapes):
         n, d, m = shape
         yield f"  ({n}, {d}) @ ({d}, {m})  {shapes.count(shape)}x"

@@ -265,14 +265,14 @@ def input_pairs(
         else:
             assert mlp is not None
             l = draw(st.integers(0, len(mlp.layers) - 2))
-            x, v = _across_kink(mlp, l, draw(st.integers(0, len(mlp.layers[l][1]) - 1)), x)
+            x, v = across_kink(mlp, l, draw(st.integers(0, len(mlp.layers[l][1]) - 1)), x)
             x = x - draw(st.sampled_from([0.5, 0.125, 1.0])) * length * v
         pairs.append((x, x + length * v))
     x, y = (np.array(points).astype(dtype) for points in zip(*pairs, strict=True))
     return x, y
 
 
-def _across_kink(mlp: MLP, layer: int, unit: int, x: Array) -> tuple[Array, Array]:
+def across_kink(mlp: MLP, layer: int, unit: int, x: Array) -> tuple[Array, Array]:
     """Return a point near x where a unit of a hidden layer has its kink, and the unit vector across the kink."""
     v = np.zeros_like(x)
     for _ in range(4):  # Newton's method: exact in one step unless another kink is in between

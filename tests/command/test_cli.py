@@ -151,8 +151,8 @@ def test_one_own_file(folder):
 
 
 def test_without_matplotlib_the_run_works_and_says_what_is_missing(folder, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "specnorm_np.picture", None)
-    monkeypatch.delattr("specnorm_np.picture", raising=False)
+    monkeypatch.setitem(sys.modules, "specnorm_np.runs.picture", None)
+    monkeypatch.delattr("specnorm_np.runs.picture", raising=False)
     assert run("train", *TINY, "--out", "a") == 0
     assert "matplotlib is not installed" in capsys.readouterr().out
     assert not (folder / "a/picture.png").exists()
@@ -227,8 +227,8 @@ def python(*arguments, **environment):
 def test_the_package_imports_nothing_heavy():
     code = "import sys, specnorm_np; print([m for m in ('numpy', 'matplotlib', 'hypothesis') if m in sys.modules])"
     assert python("-c", code) == "[]\n"
-    code = "import sys, specnorm_np.cli; print([m for m in ('matplotlib', 'hypothesis', 'scipy') if m in sys.modules])"
-    assert python("-c", code) == "[]\n"
+    found = "print([m for m in ('matplotlib', 'hypothesis', 'scipy') if m in sys.modules])"
+    assert python("-c", f"import sys, specnorm_np.command.cli; {found}") == "[]\n"
 
 
 @pytest.mark.parametrize(("environment", "expected"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])

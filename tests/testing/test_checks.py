@@ -14,7 +14,7 @@ from hypothesis import Phase, assume, find, given, settings, strategies as st
 from hypothesis.errors import NoSuchExample
 from strategies import EPS, rngs
 
-from specnorm_np import testing
+import specnorm_np
 from specnorm_np.bounds.lipschitz import lipschitz_upper_bound
 from specnorm_np.normalizers import SpectralNorm
 from specnorm_np.spectral import spectral_norm
@@ -30,6 +30,7 @@ from specnorm_np.testing import (
     planted_matrices,
     weight_matrices,
 )
+from specnorm_np.testing.strategies import across_kink
 
 dtypes = st.sampled_from([np.float64, np.float32])
 finite = st.floats(-1e300, 1e300)
@@ -542,7 +543,7 @@ def test_pairs_are_far_near_along_directions_and_across_kinks():
 def test_a_kink_is_found_through_a_leaky_unit():
     """a₂ = ½(x − 3) + 2 left of 3, so the kink is at −1."""
     layers = [(np.eye(1), np.array([-3.0])), (np.eye(1), np.array([2.0])), (np.eye(1), np.zeros(1))]
-    x, v = testing._across_kink(MLP(layers, 0.5), 1, 0, np.array([1.0]))
+    x, v = across_kink(MLP(layers, 0.5), 1, 0, np.array([1.0]))
     assert (x, v) == (-1.0, 1.0)
 
 
@@ -551,7 +552,7 @@ def test_a_kink_is_found_in_any_hidden_layer(data):
     mlp = data.draw(mlp_params(3, slopes=(0.5, 1.0)))
     assume(len(mlp.layers) > 1)
     l = data.draw(st.integers(0, len(mlp.layers) - 2))
-    x, v = testing._across_kink(mlp, l, 0, np.ones(3))
+    x, v = across_kink(mlp, l, 0, np.ones(3))
     pre = MLP(mlp.layers[: l + 1], mlp.slope)
     sides = pre(np.array([x - 1e-3 * v, x, x + 1e-3 * v]))[:, 0]
     if np.linalg.norm(v) > 0 and abs(sides[1]) < 1e-9:  # 0 where nothing depends on x; Newton may cycle between kinks
@@ -581,10 +582,13 @@ def test_counterexamples_are_small_and_readable():
 
 
 def test_the_examples_of_the_docstring_run():
-    assert doctest.testmod(testing).failed == 0
+    assert doctest.testmod(specnorm_np.testing).failed == 0
 
 
 def test_no_other_module_needs_hypothesis():
-    for path in Path(testing.__file__).parent.glob("*.py"):
-        if path.name != "testing.py":
-            assert not re.search(r"^\s*(from|import) .*(hypothesis|specnorm_np\.testing)", path.read_text(), re.M), path
+    found = 0
+    for path in Path(specnorm_np.__file__).parent.rglob("*.py"):
+        needs = re.search(r"^\s*(from|import) .*(hypothesis|specnorm_np\.testing\.strategies)", path.read_text(), re.M)
+        assert not needs or path.parts[-2] == "testing", path
+        found += bool(needs)
+    assert found == 2  # the strategies, and the names that `specnorm_np.testing` has for type checkers
