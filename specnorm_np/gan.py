@@ -10,7 +10,7 @@ Nothing else iterates. D(real) and D(fake) see one W̄. G's pass through D follo
 the next update of D will see.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from specnorm_np.losses import STANDARD, Loss
 from specnorm_np.network import MLP, Network, Params, he_layers
-from specnorm_np.normalizers import Identity, Normalizer, SpectralNorm
-from specnorm_np.optim import Adam, Moments, Optimizer, linear_decay
-from specnorm_np.spectral import Array
+from specnorm_np.normalizers import Identity, Normalizer, SpectralNorm, parametrized
+from specnorm_np.optim import Adam, Moments, Optimizer, averaged, linear_decay
+from specnorm_np.spectral import Array, check_count, check_positive, check_share
 
 STREAMS = ("D", "G", "data", "latent", "interpolation")
 PLAIN = Identity()
@@ -69,32 +69,9 @@ class State(NamedTuple):
     streams: dict[str, np.random.Generator]
 
 
-class DPass(NamedTuple):
-    """What a step of D has at hand, for a penalty to be computed from.
-
-    Attributes
-    ----------
-    net : Network
-    W_bar, b : lists of arrays
-        D's effective weights and its biases.
-    norms : tuple
-        The normaliser's states, as in `Player`.
-    x_real, x_fake : (n, d) and (m, d) arrays
-    rng : Generator or None
-        For points that a penalty draws.
-    """
-
-    net: Network
-    W_bar: list[Array]
-    b: list[Array]
-    norms: tuple[Any, ...]
-    x_real: Array
-    x_fake: Array
-    rng: np.random.Generator | None
-
-
-Penalty: TypeAlias = Callable[[DPass], tuple[float, list[Array]]]
-"""A term of D's loss: it returns its value, and its gradient at W̄, a list like `DPass.W_bar`."""
+#: A term of D's loss: (net, W_bar, b, norms, x_real, x_fake, rng) ↦ its value and its gradient at W̄, a list like
+#: `W_bar`. `net` is D's network, `norms` are the states of its normaliser.
+Penalty: TypeAlias = Callable[..., tuple[float, list[Array]]]
 
 
 @dataclass(frozen=True)
@@ -124,7 +101,7 @@ class GAN:
     decay_from : int or None
         From which generator update on the learning rates fall linearly to 0 at `steps`; None for never. B.3.
     average : float in [0, 1)
-        Decay rate of the exponential average of G's parameters, 0 for none. It is not in the paper.
+        Decay rate of the exponential average of G's parameters, 0 for none; see `averaged`. It is not in the paper.
     g_scale : float, positive
         Factor applied to He's initialisation of G's last matrix. Choose it so that G's first samples are about as
         spread out as the data.
@@ -157,20 +134,12 @@ class GAN:
 
     def __post_init__(self) -> None:
         if self.d_widths[0] != self.g_widths[-1] or self.d_widths[-1] != 1:
-            raise ValueError(
-                f"d_widths is {self.d_widths}, g_widths {self.g_widths}; expected D to begin where G ends, and end in 1"
-            )
+            widths = f"d_widths is {self.d_widths}, g_widths {self.g_widths}"
+            raise ValueError(f"{widths}; expected D to begin where G ends, and end in 1")
         for name in ("n_dis", "batch", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not 0.0 <= self.average < 1.0:
-            raise ValueError(f"average is {self.average}; expected a number in [0, 1)")
-        if not 0.0 < self.g_scale < float("inf"):
-            raise ValueError(f"g_scale is {self.g_scale}; expected a positive finite number")
-
-    def rate(self, step: int) -> float:
-        """Return the factor of both learning rates at a generator update."""
-        return 1.0 if self.decay_from is None else linear_decay(step, self.steps, self.decay_from)
+            check_count(name, getattr(self, name))
+        check_share("average", self.average)
+        check_positive("g_scale", self.g_scale)
 
 
 class StepLog(NamedTuple):
@@ -209,15 +178,6 @@ def start(gan: GAN, seed: int) -> State:
     D = start_player(parametrized(d_layers, gan.normalizer), gan.normalizer, gan.d_optim, rng=streams["D"])
     G = start_player(Params.of_layers(g_layers), PLAIN, gan.g_optim, rng=streams["G"])
     return State(0, D, G, G.theta if gan.average else None, streams)
-
-
-def parametrized(layers: Sequence[tuple[Array, Array]], normalizer: Normalizer) -> Params:
-    """Make the θ that represents given (W, b), with the normaliser's own blocks in the place of each W."""
-    blocks: dict[str, Array] = {}
-    for l, (W, b) in enumerate(layers, 1):
-        for name, block in zip((*normalizer.blocks, "b"), (*normalizer.parametrize(W), b), strict=True):
-            blocks[f"{name}{l}"] = block
-    return Params.of_blocks(blocks)
 
 
 def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng: np.random.Generator) -> Player:
@@ -269,7 +229,7 @@ def d_step(
     dW_bar, db = gan.d_net.backward(W_bar, cache, np.concatenate((df_real, df_fake)))
     total = dW_bar
     for penalty in gan.penalties:
-        value, more = penalty(DPass(gan.d_net, W_bar, b, D.norms, x_real, x_fake, rng))
+        value, more = penalty(gan.d_net, W_bar, b, D.norms, x_real, x_fake, rng)
         loss, total = loss + value, [dW + d for dW, d in zip(total, more, strict=True)]
     return update(D, total, db, gan.normalizer, gan.d_optim, rate), loss, W_bar, dW_bar
 
@@ -383,8 +343,7 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
     """
     step, D, G, G_mean, streams = state
     while step < gan.steps:
-        rate = gan.rate(step)
-        step += 1
+        rate, step = linear_decay(step, gan.steps, gan.decay_from), step + 1
         try:
             for _ in range(gan.n_dis):
                 x_real = sample_real(gan.batch, rng=streams["data"]).astype(gan.dtype, copy=False)
@@ -396,7 +355,5 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
         if not np.isfinite(d_loss + g_loss):
             raise Diverged(f"diverged at step {step}: the losses are {d_loss:g} (D) and {g_loss:g} (G)")
         if G_mean is not None:
-            mean = gan.average * G_mean.vector
-            mean += (1.0 - gan.average) * G.theta.vector
-            G_mean = G_mean.replace(mean)
+            G_mean = G_mean.replace(averaged(G_mean.vector, G.theta.vector, gan.average, step - 1))
         yield State(step, D, G, G_mean, streams), StepLog(d_loss, g_loss, W_bar, dW_bar)

@@ -7,12 +7,21 @@ methods are pure functions. The *pullback*, elsewhere called the vector-Jacobian
 in the paper, and the loss −V, which D descends here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from specnorm_np.spectral import Array, SingularTriplet, power_iteration, random_direction
+from specnorm_np.network import Params
+from specnorm_np.spectral import (
+    Array,
+    SingularTriplet,
+    check_count,
+    check_positive,
+    power_iteration,
+    random_direction,
+)
 
 
 class Normalizer(Protocol):
@@ -131,10 +140,8 @@ class SpectralNorm:
     blocks: ClassVar[tuple[str, ...]] = ("W",)
 
     def __post_init__(self) -> None:
-        if self.n_iter < 1:
-            raise ValueError(f"n_iter is {self.n_iter}; expected at least 1")
-        if not 0.0 < self.K < float("inf"):
-            raise ValueError(f"K is {self.K}; expected a positive finite number")
+        check_count("n_iter", self.n_iter)
+        check_positive("K", self.K)
 
     def parametrize(self, W: Array) -> tuple[Array]:
         """Return W as the only block."""
@@ -180,3 +187,12 @@ class SpectralNorm:
 
     def _N(self, triplet: SingularTriplet) -> float:
         return triplet.sigma / self.K or 1.0
+
+
+def parametrized(layers: Sequence[tuple[Array, Array]], normalizer: Normalizer) -> Params:
+    """Make the θ that represents given (W, b), with the normaliser's own blocks in the place of each W."""
+    blocks: dict[str, Array] = {}
+    for l, (W, b) in enumerate(layers, 1):
+        for name, block in zip((*normalizer.blocks, "b"), (*normalizer.parametrize(W), b), strict=True):
+            blocks[f"{name}{l}"] = block
+    return Params.of_blocks(blocks)

@@ -84,6 +84,24 @@ def _check_layout(W: npt.ArrayLike, name: str) -> Array:
     return W
 
 
+def check_positive(name: str, value: float) -> None:
+    """Raise a ValueError that names the argument unless 0 < value < ∞."""
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"{name} is {value}; expected a positive finite number")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise a ValueError that names the argument unless 0 ≤ value < 1."""
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} is {value}; expected a number in [0, 1)")
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise a ValueError that names the argument unless value ≥ 1."""
+    if value < 1:
+        raise ValueError(f"{name} is {value}; expected at least 1")
+
+
 def spectral_norm(W: npt.ArrayLike) -> float:
     """Compute the largest singular value of W by SVD, the oracle of everything else here. Eq. (6).
 
@@ -120,8 +138,7 @@ def random_direction(d: int, *, dtype: npt.DTypeLike = np.float64, rng: np.rando
     ValueError
         If d < 1.
     """
-    if d < 1:
-        raise ValueError(f"d is {d}; expected at least 1")
+    check_count("d", d)
     return normalized(rng.standard_normal(d))[0].astype(dtype)
 
 
@@ -199,8 +216,7 @@ def _checked(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int) -> tuple[Array, Ar
     u = np.asarray(u, W.dtype)
     if u.shape != W.shape[:1]:
         raise ValueError(f"u has shape {u.shape}; expected {W.shape[:1]}, one entry for each row of W")
-    if n_iter < 1:
-        raise ValueError(f"n_iter is {n_iter}; expected at least 1")
+    check_count("n_iter", n_iter)
     return W, u
 
 

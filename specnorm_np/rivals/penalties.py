@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specnorm_np.gan import DPass
-from specnorm_np.network import MLP, deltas, forward, gains
-from specnorm_np.rivals.projections import check_positive, orthonormalized
-from specnorm_np.spectral import Array, SingularTriplet
+from specnorm_np.network import MLP, Network, deltas, forward, gains
+from specnorm_np.rivals.projections import orthonormalized
+from specnorm_np.spectral import Array, SingularTriplet, check_positive
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,11 @@ class Orthonormal:
         E = W.T @ W - np.eye(W.shape[1], dtype=W.dtype)
         return self.lam * float(np.vdot(E, E)), 4.0 * self.lam * (W @ E)  # (14)
 
-    def __call__(self, d_pass: DPass) -> tuple[float, list[Array]]:
+    def __call__(
+        self, net: Network, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
+    ) -> tuple[float, list[Array]]:
         """Add the penalties of all layers. At W̄, which is W for a D without normalisation."""
-        terms = [self.penalty(W, norm) for W, norm in zip(d_pass.W_bar, d_pass.norms, strict=True)]
+        terms = [self.penalty(W, norm) for W, norm in zip(W_bar, norms, strict=True)]
         return sum(value for value, _ in terms), [gradient for _, gradient in terms]
 
 
@@ -100,9 +101,11 @@ class SpectralNormPenalty:
         u, sigma, v = norm
         return 0.5 * self.lam * sigma**2, self.lam * sigma * np.outer(u, v)
 
-    def __call__(self, d_pass: DPass) -> tuple[float, list[Array]]:
+    def __call__(
+        self, net: Network, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
+    ) -> tuple[float, list[Array]]:
         """Add the penalties of all layers. At W̄, which is W for a D without normalisation."""
-        terms = [self.penalty(W, norm) for W, norm in zip(d_pass.W_bar, d_pass.norms, strict=True)]
+        terms = [self.penalty(W, norm) for W, norm in zip(W_bar, norms, strict=True)]
         return sum(value for value, _ in terms), [gradient for _, gradient in terms]
 
 
@@ -200,7 +203,16 @@ class GradientPenalty:
             dW_bar.append(delta_l.T @ t)
         return self.lam * float(np.square(excess).mean()), dW_bar  # (29)
 
-    def __call__(self, d_pass: DPass) -> tuple[float, list[Array]]:
+    def __call__(
+        self,
+        net: Network,
+        W_bar: Sequence[Array],
+        b: Sequence[Array],
+        norms: Sequence[Any],
+        x_real: Array,
+        x_fake: Array,
+        rng: np.random.Generator | None,
+    ) -> tuple[float, list[Array]]:
         """Draw the points, and compute the penalty there.
 
         Raises
@@ -208,7 +220,6 @@ class GradientPenalty:
         ValueError
             If D normalises activations, for f at a point would then depend on other points; or if there is no rng.
         """
-        net, W_bar, b, _, x_real, x_fake, rng = d_pass
         if type(net) is not MLP:
             raise ValueError(f"d_net is {net}; expected a plain MLP beside the gradient penalty")
         if rng is None:

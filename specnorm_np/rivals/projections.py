@@ -11,13 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from specnorm_np.normalizers import Identity
-from specnorm_np.spectral import Array
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raise a ValueError that names the argument unless 0 < value < ∞."""
-    if not 0.0 < value < math.inf:
-        raise ValueError(f"{name} is {value}; expected a positive finite number")
+from specnorm_np.spectral import Array, check_positive
 
 
 @dataclass(frozen=True)

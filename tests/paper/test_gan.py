@@ -476,17 +476,19 @@ def test_a_finished_run_yields_nothing_more():
     assert run(gan, state=run(gan)[-1][0]) == []
 
 
-@pytest.mark.parametrize("rate", [0.5, 0.999])
-def test_the_average_of_g_is_exponential(rate):
+@pytest.mark.parametrize("rate", [0.05, 0.5, 0.999])
+def test_the_average_of_g_is_exponential_and_forgets_its_random_start(rate):
     gan = small(average=rate)
     first = start(gan, 0)
-    expected = first.G.theta.vector
-    np.testing.assert_array_equal(first.G_mean.vector, expected)
+    np.testing.assert_array_equal(first.G_mean.vector, first.G.theta.vector)
     thetas = []
     for state, _ in run(gan):
         thetas.append(state.G.theta.vector)
-        k = len(thetas)  # closed form: rate^k θ_0 + (1 − rate) Σ rate^(k−i) θ_i
-        total = rate**k * expected + (1 - rate) * sum(rate ** (k - i) * v for i, v in enumerate(thetas, 1))
+        k = len(thetas)
+        decays = [min(rate, i / (i + 9)) for i in range(k)]  # in closed form, newest last
+        weights = [(1 - decays[i]) * np.prod(decays[i + 1 :]) for i in range(k)]
+        assert sum(weights) == pytest.approx(1.0, rel=1e-14)  # so that none is left for θ_0
+        total = sum(w * v for w, v in zip(weights, thetas, strict=True))
         np.testing.assert_allclose(state.G_mean.vector, total, rtol=1e-13, atol=1e-15)
 
 
@@ -599,7 +601,7 @@ def test_the_default_is_setting_c_with_everything_normalised_but_g():
     assert len(state.D.norms) == len(gan.d_widths) - 1
     assert all(norm.sigma > 0.0 for norm in state.D.norms)
     assert state.G.norms == (None,) * (len(gan.g_widths) - 1)
-    assert gan.rate(10**6) == 1.0
+    assert gan.decay_from is None
 
 
 def test_latents_are_standard_normal():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from specnorm_np.bounds.strict import CertifiedTriplet
-from specnorm_np.gan import GAN, Player, d_step, effective, g_step, parametrized, start, start_player, train
+from specnorm_np.gan import GAN, Player, d_step, effective, g_step, start, start_player, train
 from specnorm_np.losses import HINGE
 from specnorm_np.network import Params
-from specnorm_np.normalizers import Identity, SpectralNorm
+from specnorm_np.normalizers import Identity, SpectralNorm, parametrized
 from specnorm_np.optim import SGD, Adam
 from specnorm_np.rivals.activation_norms import BatchNorm, NormalizedMLP
 from specnorm_np.rivals.methods import METHODS, fields_of
