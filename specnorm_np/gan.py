@@ -12,18 +12,17 @@ the next update of D will see.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from specnorm_np.losses import STANDARD, Loss
-from specnorm_np.network import MLP, Network, Params, he_layers
-from specnorm_np.normalizers import Identity, Normalizer, SpectralNorm, parametrized
+from specnorm_np.losses import STANDARD, Loss, Penalty
+from specnorm_np.network import MLP, Params, he_layers
+from specnorm_np.normalizers import PLAIN, Normalizer, SpectralNorm, parametrized
 from specnorm_np.optim import Adam, Moments, Optimizer, averaged, linear_decay
-from specnorm_np.spectral import Array, check_count, check_positive, check_share
+from specnorm_np.spectral import Array, Arrays, check_count, check_positive, check_share
 
 STREAMS = ("D", "G", "data", "latent", "interpolation")
-PLAIN = Identity()
 
 
 class Diverged(ArithmeticError):
@@ -69,11 +68,6 @@ class State(NamedTuple):
     streams: dict[str, np.random.Generator]
 
 
-#: A term of D's loss: (net, W_bar, b, norms, x_real, x_fake, rng) ↦ its value and its gradient at W̄, a list like
-#: `W_bar`. `net` is D's network, `norms` are the states of its normaliser.
-Penalty: TypeAlias = Callable[..., tuple[float, list[Array]]]
-
-
 @dataclass(frozen=True)
 class GAN:
     """What stays fixed during training. The defaults are the paper's SN with the setting C of Table 1.
@@ -85,7 +79,7 @@ class GAN:
     loss : Loss
     normalizer : Normalizer
         Of every weight matrix of D, the last one included. G has none.
-    d_net, g_net : Network
+    d_net, g_net : MLP
         Forward and backward. D has leaky ReLUs of slope 0.1 (Table 3), G has ReLUs.
     d_start : function (widths, slope, *, dtype, rng) -> list of (W, b)
         How D is drawn.
@@ -118,8 +112,8 @@ class GAN:
     g_widths: tuple[int, ...] = (2, 128, 128, 128, 2)
     loss: Loss = STANDARD
     normalizer: Normalizer = SpectralNorm()
-    d_net: Network = MLP(0.1)
-    g_net: Network = MLP(0.0)
+    d_net: MLP = MLP(0.1)
+    g_net: MLP = MLP(0.0)
     d_start: Callable[..., list[tuple[Array, Array]]] = he_layers
     penalties: tuple[Penalty, ...] = ()
     d_optim: Optimizer = Adam()
@@ -134,8 +128,9 @@ class GAN:
 
     def __post_init__(self) -> None:
         if self.d_widths[0] != self.g_widths[-1] or self.d_widths[-1] != 1:
-            widths = f"d_widths is {self.d_widths}, g_widths {self.g_widths}"
-            raise ValueError(f"{widths}; expected D to begin where G ends, and end in 1")
+            raise ValueError(
+                f"d_widths is {self.d_widths}, g_widths {self.g_widths}; expected G's last first, and 1 last"
+            )
         for name in ("n_dis", "batch", "steps"):
             check_count(name, getattr(self, name))
         check_share("average", self.average)
@@ -155,8 +150,8 @@ class StepLog(NamedTuple):
 
     d_loss: float
     g_loss: float
-    W_bar: list[Array]
-    dW_bar: list[Array]
+    W_bar: Arrays
+    dW_bar: Arrays
 
     @property
     def lam(self) -> list[float]:
@@ -186,16 +181,15 @@ def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng
     return Player(theta, norms, optim.start(theta.vector))
 
 
-def effective(player: Player, normalizer: Normalizer) -> tuple[list[Array], list[Array]]:
+def effective(player: Player, normalizer: Normalizer) -> tuple[Arrays, Arrays]:
     """Compute the effective weights W̄ and biases b of every layer. Eq. (22). Reading them changes nothing."""
-    layers = player.theta.layers
-    W_bar = [normalizer.normalize(*w, norm) for (*w, _), norm in zip(layers, player.norms, strict=True)]
-    return W_bar, [b for *_, b in layers]
+    layers = zip(player.theta.layers, player.norms, strict=True)
+    return [normalizer.normalize(*w, norm) for (*w, _), norm in layers], [b for *_, b in player.theta.layers]
 
 
 def d_step(
     gan: GAN, D: Player, x_real: Array, x_fake: Array, rate: float = 1.0, *, rng: np.random.Generator | None = None
-) -> tuple[Player, float, list[Array], list[Array]]:
+) -> tuple[Player, float, Arrays, Arrays]:
     """Do one update of the discriminator. Algorithm 1.
 
     Parameters
@@ -268,9 +262,7 @@ def g_step(gan: GAN, G: Player, D: Player, z: Array, rate: float = 1.0) -> tuple
     return update(G, dW, db, PLAIN, gan.g_optim, rate), loss
 
 
-def update(
-    player: Player, dW_bar: list[Array], db: list[Array], normalizer: Normalizer, optim: Optimizer, rate: float = 1.0
-) -> Player:
+def update(player: Player, dW_bar: Arrays, db: Arrays, normalizer: Normalizer, optim: Optimizer, rate: float) -> Player:
     """Pull the gradient back to θ, step there, and let the normaliser follow. Algorithm 1, eq. (23).
 
     Parameters
@@ -288,11 +280,10 @@ def update(
     Diverged
         If a parameter is NaN or infinite after the step.
     """
-    dtheta: list[Array] = []
+    dtheta: Arrays = []
     for (*w, _), norm, dW, db_l in zip(player.theta.layers, player.norms, dW_bar, db, strict=True):
-        dtheta += [*normalizer.pullback(dW, *w, norm), db_l]  # (12)
-    gradient = np.concatenate([block.ravel() for block in dtheta])
-    vector, moments = optim.step(player.theta.vector, gradient, player.moments, rate)  # (23)
+        dtheta += [block.ravel() for block in (*normalizer.pullback(dW, *w, norm), db_l)]  # (12)
+    vector, moments = optim.step(player.theta.vector, np.concatenate(dtheta), player.moments, rate)  # (23)
     if not np.isfinite(vector).all():
         raise Diverged("a parameter is NaN or infinite")
     theta, norms = player.theta.replace(vector), []
@@ -311,8 +302,7 @@ def latents(gan: GAN, n: int, *, rng: np.random.Generator) -> Array:
 
 def generate(gan: GAN, theta: Params, z: Array) -> Array:
     """Compute G(z), (n, d), at G's parameters or at their average."""
-    W, b = zip(*theta.layers, strict=True)
-    return gan.g_net.forward(W, b, z)[0]
+    return gan.g_net.forward(*zip(*theta.layers, strict=True), z)[0]
 
 
 def discriminate(gan: GAN, D: Player, x: Array) -> Array:

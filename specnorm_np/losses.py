@@ -10,10 +10,14 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from specnorm_np.spectral import Array
+from specnorm_np.spectral import Array, Arrays
 
 DLoss: TypeAlias = Callable[[Array, Array], tuple[float, Array, Array]]
 GLoss: TypeAlias = Callable[[Array], tuple[float, Array]]
+
+#: A term that is added to D's loss: (net, W_bar, b, norms, x_real, x_fake, rng) ↦ its value and its gradient at W̄, a
+#: list like `W_bar`. `net` is D's network, and `norms` are the states of its normaliser.
+Penalty: TypeAlias = Callable[..., tuple[float, Arrays]]
 
 
 def softplus(x: Array) -> Array:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -253,26 +253,11 @@ def backward_to_input(W_bar: Sequence[Array], cache: Sequence[Array], df: Array,
     return times(deltas(W_bar, cache, df, slope)[0], W_bar[0])
 
 
-class Network(Protocol):
-    """What `gan` asks of a network: the three functions above. What `cache` is, is the network's own affair."""
-
-    @property
-    def slope(self) -> float:
-        """Slope of the leaky ReLU, in [0, 1]."""
-
-    def forward(self, W_bar: Sequence[Array], b: Sequence[Array], *batches: Array) -> tuple[Array, Any]:
-        """Compute f at the rows of one or more batches, in one pass; return it with the cache."""
-
-    def backward(self, W_bar: Sequence[Array], cache: Any, df: Array) -> tuple[list[Array], list[Array]]:
-        """Take ∂V/∂f back to W̄ and b."""
-
-    def backward_to_input(self, W_bar: Sequence[Array], cache: Any, df: Array) -> Array:
-        """Take ∂V/∂f back to x."""
-
-
 @dataclass(frozen=True)
 class MLP:
-    """The network of (1), with one slope for all of its activations.
+    """The network of (1), with one slope for all of its activations: the three functions above as one field of a GAN.
+
+    A network of another kind is a subclass. What `cache` is, is its own affair.
 
     Parameters
     ----------
@@ -291,14 +276,14 @@ class MLP:
         if not 0.0 <= self.slope <= 1.0:
             raise ValueError(f"slope is {self.slope}; expected a number in [0, 1], to be 1-Lipschitz")
 
-    def forward(self, W_bar: Sequence[Array], b: Sequence[Array], *batches: Array) -> tuple[Array, list[Array]]:
+    def forward(self, W_bar: Sequence[Array], b: Sequence[Array], *batches: Array) -> tuple[Array, Any]:
         """Compute f at the rows of all batches. See `forward`."""
         return forward(W_bar, b, np.concatenate(batches) if len(batches) > 1 else batches[0], self.slope)
 
-    def backward(self, W_bar: Sequence[Array], cache: Sequence[Array], df: Array) -> tuple[list[Array], list[Array]]:
+    def backward(self, W_bar: Sequence[Array], cache: Any, df: Array) -> tuple[list[Array], list[Array]]:
         """Take ∂V/∂f back to W̄ and b. See `backward`."""
         return backward(W_bar, cache, df, self.slope)
 
-    def backward_to_input(self, W_bar: Sequence[Array], cache: Sequence[Array], df: Array) -> Array:
+    def backward_to_input(self, W_bar: Sequence[Array], cache: Any, df: Array) -> Array:
         """Take ∂V/∂f back to x. See `backward_to_input`."""
         return backward_to_input(W_bar, cache, df, self.slope)

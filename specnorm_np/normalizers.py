@@ -14,14 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from specnorm_np.network import Params
-from specnorm_np.spectral import (
-    Array,
-    SingularTriplet,
-    check_count,
-    check_positive,
-    power_iteration,
-    random_direction,
-)
+from specnorm_np.spectral import Array, SingularTriplet, check_count, check_positive, power_iteration, random_direction
 
 
 class Normalizer(Protocol):
@@ -111,6 +104,9 @@ class Identity:
     def settle(self, W: Array, state: Any) -> tuple[tuple[Array], Any]:
         """Nothing has to follow an update."""
         return (W,), state
+
+
+PLAIN = Identity()
 
 
 @dataclass(frozen=True)

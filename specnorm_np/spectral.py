@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = list[Array]
 
 
 class SingularTriplet(NamedTuple):

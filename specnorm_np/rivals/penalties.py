@@ -1,7 +1,7 @@
 """Penalties, terms that are added to the loss of D: sections 3 and D.4. Eqs. (14), (29)-(31).
 
 Each holds hyper-parameters only. Called with what a step of D has at hand, it returns its value and its gradient at the
-effective weights, as `gan.Penalty` says. Those of the weights alone go with W̄ = W in the paper.
+effective weights, as `losses.Penalty` says. Those of the weights alone go with W̄ = W in the paper.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specnorm_np.network import MLP, Network, deltas, forward, gains
+from specnorm_np.network import MLP, deltas, forward, gains
 from specnorm_np.rivals.projections import orthonormalized
 from specnorm_np.spectral import Array, SingularTriplet, check_positive
 
@@ -45,7 +45,7 @@ class Orthonormal:
         return self.lam * float(np.vdot(E, E)), 4.0 * self.lam * (W @ E)  # (14)
 
     def __call__(
-        self, net: Network, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
+        self, net: MLP, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
     ) -> tuple[float, list[Array]]:
         """Add the penalties of all layers. At W̄, which is W for a D without normalisation."""
         terms = [self.penalty(W, norm) for W, norm in zip(W_bar, norms, strict=True)]
@@ -102,7 +102,7 @@ class SpectralNormPenalty:
         return 0.5 * self.lam * sigma**2, self.lam * sigma * np.outer(u, v)
 
     def __call__(
-        self, net: Network, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
+        self, net: MLP, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
     ) -> tuple[float, list[Array]]:
         """Add the penalties of all layers. At W̄, which is W for a D without normalisation."""
         terms = [self.penalty(W, norm) for W, norm in zip(W_bar, norms, strict=True)]
@@ -205,7 +205,7 @@ class GradientPenalty:
 
     def __call__(
         self,
-        net: Network,
+        net: MLP,
         W_bar: Sequence[Array],
         b: Sequence[Array],
         norms: Sequence[Any],
