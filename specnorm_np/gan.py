@@ -165,11 +165,11 @@ def start(gan: GAN, seed: int) -> State:
     One seed spawns a stream for each purpose, so that two methods at one seed see the same data, latents and G, and how
     often a run is evaluated changes nothing.
     """
-    spawned = np.random.SeedSequence(seed).spawn(len(STREAMS))
-    streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, spawned, strict=True)}
+    seeds = np.random.SeedSequence(seed).spawn(len(STREAMS))
+    streams = dict(zip(STREAMS, map(np.random.default_rng, seeds), strict=True))
     d_layers = gan.d_start(gan.d_widths, gan.d_net.slope, dtype=gan.dtype, rng=streams["D"])
     g_layers = he_layers(gan.g_widths, gan.g_net.slope, dtype=gan.dtype, rng=streams["G"])
-    g_layers[-1][0][...] *= gan.g_scale
+    g_layers[-1][0][...] *= gan.g_scale  # W of the last layer
     D = start_player(parametrized(d_layers, gan.normalizer), gan.normalizer, gan.d_optim, rng=streams["D"])
     G = start_player(Params.of_layers(g_layers), PLAIN, gan.g_optim, rng=streams["G"])
     return State(0, D, G, G.theta if gan.average else None, streams)
@@ -177,8 +177,7 @@ def start(gan: GAN, seed: int) -> State:
 
 def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng: np.random.Generator) -> Player:
     """Make the states that belong to the first θ."""
-    norms = tuple(normalizer.start(*w, rng=rng) for *w, _ in theta.layers)
-    return Player(theta, norms, optim.start(theta.vector))
+    return Player(theta, tuple(normalizer.start(*w, rng=rng) for *w, _ in theta.layers), optim.start(theta.vector))
 
 
 def effective(player: Player, normalizer: Normalizer) -> tuple[Arrays, Arrays]:
@@ -302,7 +301,8 @@ def latents(gan: GAN, n: int, *, rng: np.random.Generator) -> Array:
 
 def generate(gan: GAN, theta: Params, z: Array) -> Array:
     """Compute G(z), (n, d), at G's parameters or at their average."""
-    return gan.g_net.forward(*zip(*theta.layers, strict=True), z)[0]
+    W, b = zip(*theta.layers, strict=True)
+    return gan.g_net.forward(W, b, z)[0]
 
 
 def discriminate(gan: GAN, D: Player, x: Array) -> Array:
