@@ -1,8 +1,8 @@
 """The objectives of D and G, each with its gradient at f. Section 4, eqs. (15)-(17).
 
 f is the discriminator before its output link 𝒜 (2): logits for the standard loss, D itself for the others. D maximises
-V in the paper; here both players minimise, so D's functions return −V. Means over the batch are part of the loss, and
-so 1/n is part of the gradient.
+V in the paper. Here both players minimise, so D's functions return −V, and every gradient is that of the loss that is
+returned. Means over the batch are part of the loss, and so 1/n is part of the gradient.
 """
 
 from collections.abc import Callable
@@ -86,11 +86,11 @@ def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     Returns
     -------
     loss : float
-        −mean min(0, −1 + f_real) − mean min(0, −1 − f_fake).
+        mean max(0, 1 − f_real) + mean max(0, 1 + f_fake), which is −E[min(0, −1 + D(x))] − E[min(0, −1 − D(G(z)))].
     df_real, df_fake : arrays
         Its gradients; 0 at the kinks.
     """
-    loss = -_mean(np.minimum(0.0, f_real - 1.0)) - _mean(np.minimum(0.0, -1.0 - f_fake))  # (16)
+    loss = _mean(np.maximum(0.0, 1.0 - f_real)) + _mean(np.maximum(0.0, 1.0 + f_fake))  # (16), −min(0, −a) = max(0, a)
     df_real = (f_real < 1.0).astype(f_real.dtype) * (-1.0 / f_real.size)
     df_fake = (f_fake > -1.0).astype(f_fake.dtype) * (1.0 / f_fake.size)
     return loss, df_real, df_fake

@@ -275,3 +275,9 @@ def test_eq3_the_best_d_of_the_standard_loss_is_the_log_ratio(rng, n):
     owner_real, owner_fake = np.repeat(np.arange(n), copies_real), np.repeat(np.arange(n), copies_fake)
     total = np.bincount(owner_real, df_real[:, 0], n) + np.bincount(owner_fake, df_fake[:, 0], n)
     np.testing.assert_allclose(total, 0.0, rtol=0, atol=1e-14)
+
+
+def test_eq16_a_loss_of_zero_has_no_sign():
+    loss, *_ = hinge_d(np.array([[2.0], [1.0]]), np.array([[-1.5]]))
+    assert loss == 0.0
+    assert not np.signbit(loss)
