@@ -13,16 +13,16 @@ from specnorm_np.spectral import Array
 
 TITLE = "λ in training"
 CAPTION = """
-No figure of the paper; what its section 2.3 argues with. The runs of the figure before (SN, setting C, {steps}
-updates, seeds {seeds}). (a) λ = Ê[δᵀ(W̄h)] of (12), in the sign of V, which D ascends: then λ > 0 penalises the
-first singular component. Running means over {window} of the recorded steps; lines are means over the seeds, the
-band is the range over seeds and layers. It is positive in {positive} of all records after the first tenth: mostly D
-would gain by growing, so that the constraint binds. The layers share nearly one λ (without biases they would share
-it exactly, for f is then homogeneous in each W̄: λ = Ê[∂V/∂f·f]). (b) Share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the
+The paper has no such figure; this one illustrates the argument of its section 2.3. The runs of the figure before (SN,
+setting C, {steps} updates, seeds {seeds}). (a) λ = Ê[δᵀ(W̄h)] of (12), in the sign of V, which D ascends: then λ > 0
+penalises the first singular component. Running means over {window} of the recorded steps; lines are means over the
+seeds, the band is the range over seeds and layers. It is positive in {positive} of all records after the first tenth:
+mostly D would gain by growing, so that the constraint binds. The layers share nearly one λ (without biases they would
+share it exactly, for f is then homogeneous in each W̄: λ = Ê[∂V/∂f·f]). (b) Share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the
 gradient along u₁v₁ᵀ, which the second term of (12) acts on; grey: a random direction, 1/(d_o d_i). In the square
-matrices it is {hidden} on average after the first tenth, {times} times that of a random direction; in the last
-layer, where u₁v₁ᵀ is W̄ itself, {last}. The one thing to see: λ is positive for most of the run, not for all of it,
-and adapts; what it acts on is far from random, but in the square matrices a small part of the gradient.
+matrices it is {hidden} on average after the first tenth, {times} times that of a random direction; in the last layer,
+where u₁v₁ᵀ is W̄ itself, {last}. The one thing to see: λ is positive for most of the run, not for all of it, and
+adapts; what it acts on is far from random, but in the square matrices a small part of the gradient.
 """
 WINDOW = 9
 

@@ -20,15 +20,15 @@ from specnorm_np.toy.targets import Mixture, ring
 
 TITLE = "The optimal discriminator, and one that is 1-Lipschitz"
 CAPTION = """
-No figure of the paper; its section 2, (3)–(5), for q_data a ring of 8 Gaussians (radius 1, std {std}) and a model
-p_G that is a ring at radius {model_radius} with std {model_std}, off the data. (a) f* = log q_data − log p_G,
-exact. (b) f of a discriminator trained on the two with SN at K = 1 (2-{width}-{width}-{width}-1, {steps} updates,
-Adam 0.001, one seed; p_G stands still). (c), (d) Along the dashed line from the centre through a mode of p_G and
-one of the data: ‖∇f*‖ is {at_model} at the mode of p_G and {peak} at the end of this line, growing without bound,
-while ‖∇f‖ is at most {sn_peak} there; the bound (7) is {bound}. (d) What G is sent through D = sigmoid(f) by the
-saturating loss is ‖∇D‖: with f* it is {vanished} at the mode of p_G, {sn_slope} with SN. The one thing to see: the
-optimal D is without a slope exactly where G needs one, and its logit has a slope without bound; the Lipschitz
-constraint mends both.
+The paper has no such figure; this one illustrates its section 2, (3)–(5), for q_data a ring of 8 Gaussians (radius 1,
+std {std}) and a model p_G that is a ring at radius {model_radius} with std {model_std}, off the data. (a) f* = log
+q_data − log p_G, exact. (b) f of a discriminator trained on the two with SN at K = 1 (2-{width}-{width}-{width}-1,
+{steps} updates, Adam 0.001, one seed; p_G stands still). (c), (d) Along the dashed line from the centre through a
+mode of p_G and one of the data: ‖∇f*‖ is {at_model} at the mode of p_G and {peak} at the end of this line, growing
+without bound, while ‖∇f‖ is at most {sn_peak} there; the bound (7) is {bound}. (d) What G is sent through D =
+sigmoid(f) by the saturating loss is ‖∇D‖: with f* it is {vanished} at the mode of p_G, {sn_slope} with SN. The one
+thing to see: the optimal D is flat exactly where G needs a gradient, and its logit has a slope without bound; the
+Lipschitz constraint mends both.
 """
 STD, MODEL_STD, MODEL_RADIUS = 0.05, 0.03, 0.5
 

@@ -18,8 +18,8 @@ class FrobeniusNorm(Identity):
 
     Notes
     -----
-    Σ_t σ_t(W̄)² = ‖W̄‖_F² = 1, a budget that the singular values share; σ(W̄) ≤ 1. W = 0 is left as it is, and its
-    gradient passes unchanged. There is no state.
+    Σ_t σ_t(W̄)² = ‖W̄‖_F² = 1, a budget that the singular values share; σ(W̄) ≤ 1. If W = 0, then
+    W̄ = 0 and the gradient passes unchanged. There is no state.
     """
 
     def normalize(self, W: Array, state: Any) -> Array:
@@ -40,7 +40,7 @@ class WeightNorm(Identity):
     -----
     w_i is a row of W. Each has its own norm, so this is not W/N(W) with a scalar N, but (26) and (36) row by row. It
     follows that Σ_t σ_t(W̄)² = d_o (13), (27), shared by T = min(d_i, d_o) singular values: σ(W̄) can be as large as
-    √d_o, and is, at rank one. A row of zeros is left as it is, and its gradient passes unchanged. There is no state.
+    √d_o, and is, at rank one. A row of zeros stays as it is, and its gradient passes unchanged. There is no state.
     """
 
     def normalize(self, W: Array, state: Any) -> Array:

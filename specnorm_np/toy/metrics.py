@@ -120,7 +120,7 @@ def modes_captured(x: Array, modes: Array, std: float, definition: str = "any", 
 
 
 def reverse_kl(x: Array, modes: Array, std: float, samples: str = "high-quality", radius: float = 3.0) -> float:
-    """KL divergence of the modes' shares from equal shares; other arguments as in `high_quality`.
+    """Compute KL(p̂ ‖ uniform), where p̂ is the share of the high-quality samples at each mode.
 
     Parameters
     ----------
