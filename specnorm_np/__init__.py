@@ -10,7 +10,6 @@ The spectral norm (sections 2.1 and 2.2, Appendix A)
     random_direction        a random unit vector, where ũ starts (footnote 7)
     power_iteration         σ̂, ũ and ṽ after a few iterations (18)-(22)
     SingularTriplet         what it returns
-    as_matrix               a convolution kernel as a matrix (footnote 3)
 
 Normalisation and its gradient (2.1, 2.3, Appendix F)
     SpectralNorm            W̄ = W/σ̂, and its pullback (8)-(12), (22), (37)
@@ -66,6 +65,7 @@ Toy data (4, B.1)
 Bounds ((5), (7))
     spectral_norm_bounds             σ(W) between two numbers, proven in floating point
     certify_upper                    a proof that σ(W) does not exceed a number
+    as_matrix                        a convolution kernel as a matrix (footnote 3)
     certified_normalization          a W̄ whose norm is proven to be at most K
     CertifiedSpectralNorm            the normaliser made of it
     convergence                      how far a power iteration is
@@ -103,7 +103,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "spectral": "spectral_norm random_direction power_iteration SingularTriplet as_matrix",
+    "spectral": "spectral_norm random_direction power_iteration SingularTriplet",
     "normalizers": "SpectralNorm Identity pullback_of_quotient",
     "network": "Params MLP he_layers forward backward backward_to_input",
     "losses": "STANDARD SATURATING HINGE WASSERSTEIN Loss sigmoid softplus",
@@ -113,6 +113,7 @@ _HOME = {
     "toy.points": "points load_points",
     "toy.metrics": "evaluate",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
+    "bounds.convolutions": "as_matrix",
     "bounds.strict": "CertifiedSpectralNorm",
     "bounds.lipschitz": "lipschitz_upper_bound tighter_lipschitz_upper_bound lipschitz_lower_bound"
     " exact_lipschitz_constant",
@@ -149,6 +150,7 @@ if TYPE_CHECKING:
         iterations_needed as iterations_needed,
         spectral_norm_bounds as spectral_norm_bounds,
     )
+    from specnorm_np.bounds.convolutions import as_matrix as as_matrix
     from specnorm_np.bounds.lipschitz import (
         exact_lipschitz_constant as exact_lipschitz_constant,
         lipschitz_lower_bound as lipschitz_lower_bound,
@@ -215,7 +217,6 @@ if TYPE_CHECKING:
     from specnorm_np.rivals.projections import USV as USV, Clip as Clip, SingularValueClip as SingularValueClip
     from specnorm_np.spectral import (
         SingularTriplet as SingularTriplet,
-        as_matrix as as_matrix,
         power_iteration as power_iteration,
         random_direction as random_direction,
         spectral_norm as spectral_norm,

@@ -32,56 +32,21 @@ class SingularTriplet(NamedTuple):
     v: Array
 
 
-def as_matrix(W: npt.ArrayLike) -> Array:
-    """Lay a convolution kernel out as a matrix, d_out × (d_in·h·w). Section 4.
-
-    Parameters
-    ----------
-    W : (d_out, ...) array
-        At least two axes; the first counts the outputs.
-
-    Returns
-    -------
-    (d_out, d_in * h * w) array
-        A view where NumPy can give one.
+def check_matrix(W: npt.ArrayLike, name: str = "W", *, finite: bool = True) -> Array:
+    """Return W as an array if it is a floating-point matrix, and a finite one, else say what it is.
 
     Raises
     ------
     ValueError
-        If W has fewer than two axes, or no entry.
-
-    Notes
-    -----
-    The spectral norm of this matrix is not the norm of the convolution; footnote 3 says that they differ. For
-    a kernel of h × w, stride 1 and circular padding the convolution's norm lies between σ and √(hw)·σ, and
-    where in between depends on the weights.
+        If W is not two-dimensional, is empty, or has no floating dtype; or, with `finite`, if it holds NaN or infinity.
     """
-    W = np.asarray(W)
-    if W.ndim < 2 or W.size == 0:
-        raise ValueError(f"W has shape {W.shape}; expected (d_out, d_in) or (d_out, d_in, h, w), none of them 0")
-    return W.reshape(W.shape[0], -1)
-
-
-def check_matrix(W: npt.ArrayLike, name: str = "W") -> Array:
-    """Return W as an array if it is a finite floating-point matrix, else say what it is.
-
-    Raises
-    ------
-    ValueError
-        If W is not two-dimensional, is empty, has no floating dtype, or holds NaN or infinity.
-    """
-    W = _check_layout(W, name)
-    if not np.isfinite(W).all():
-        raise ValueError(f"{name} holds NaN or infinity; expected finite entries")
-    return W
-
-
-def _check_layout(W: npt.ArrayLike, name: str) -> Array:
     W = np.asarray(W)
     if W.ndim != 2 or W.size == 0:
         raise ValueError(f"{name} has shape {W.shape}; expected a matrix (d_out, d_in), neither of them 0")
     if W.dtype.kind != "f":
         raise ValueError(f"{name} has dtype {W.dtype}; expected a floating dtype such as float64")
+    if finite and not np.isfinite(W).all():
+        raise ValueError(f"{name} holds NaN or infinity; expected finite entries")
     return W
 
 
@@ -213,7 +178,7 @@ def normalized(x: Array) -> tuple[Array, float]:
 
 def _checked(W: npt.ArrayLike, u: npt.ArrayLike, n_iter: int) -> tuple[Array, Array]:
     """Return W and u as arrays of one dtype. Only `_rescued` looks at every entry: a bad one makes σ̂ unsafe."""
-    W = _check_layout(W, "W")
+    W = check_matrix(W, finite=False)
     u = np.asarray(u, W.dtype)
     if u.shape != W.shape[:1]:
         raise ValueError(f"u has shape {u.shape}; expected {W.shape[:1]}, one entry for each row of W")

@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
+from specnorm_np.bounds.convolutions import as_matrix
 from specnorm_np.bounds.lipschitz import (
     exact_lipschitz_constant,
     lipschitz_lower_bound,
@@ -24,7 +25,7 @@ from specnorm_np.bounds.lipschitz import (
     tighter_lipschitz_upper_bound,
 )
 from specnorm_np.network import he_layers
-from specnorm_np.spectral import as_matrix, spectral_norm
+from specnorm_np.spectral import spectral_norm
 
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 

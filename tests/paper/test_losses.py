@@ -281,3 +281,23 @@ def test_eq16_a_loss_of_zero_has_no_sign():
     loss, *_ = hinge_d(np.array([[2.0], [1.0]]), np.array([[-1.5]]))
     assert loss == 0.0
     assert not np.signbit(loss)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, np.bool_, list])
+def test_whole_numbers_are_taken_as_they_are(dtype):
+    """The right values are those of the same numbers as float64."""
+    real, fake = np.array([[1.0], [0.0], [0.0], [1.0]]), np.array([[0.0], [1.0], [1.0]])
+    given = (real.tolist(), fake.tolist()) if dtype is list else (real.astype(dtype), fake.astype(dtype))
+    for loss in (STANDARD, SATURATING, HINGE, WASSERSTEIN):
+        for found, expected in zip(loss.d(*given), loss.d(real, fake), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        for found, expected in zip(loss.g(given[1]), loss.g(fake), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(softplus(given[0]), softplus(real))
+
+
+def test_sigmoid_of_whole_numbers():
+    expected = [0.2689414213699951, 0.5, 0.7310585786300049, 0.8807970779778823]
+    np.testing.assert_allclose(sigmoid(np.array([-1, 0, 1, 2])), expected, rtol=1e-15)
+    assert sigmoid(0.0) == sigmoid(0) == 0.5
+    np.testing.assert_allclose(sigmoid(np.array([1], np.uint8)), [0.7310585786300049], rtol=1e-15)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import assume, example, given, strategies as st
 from strategies import AWKWARD, EPS, plant, planted, rngs, rounding
 
-from specnorm_np.spectral import as_matrix, power_iteration, random_direction, spectral_norm
+from specnorm_np.bounds.convolutions import as_matrix
+from specnorm_np.spectral import power_iteration, random_direction, spectral_norm
 
 
 def drift(W, n_iter):
