@@ -2,6 +2,7 @@
 
 import sys
 
+from specnorm_np.command.output import harmless_output
 from specnorm_np.runs.threads import pin_threads
 
 
@@ -11,6 +12,7 @@ def main() -> int:
     BLAS reads the variables when NumPy is first imported, which is why the command is imported here and not above.
     """
     pin_threads()
+    harmless_output()
     try:
         from specnorm_np.command.cli import run_command
 

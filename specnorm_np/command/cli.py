@@ -1,7 +1,7 @@
-"""The subcommands and what they print: train, resume, sample, compare, lipschitz, bench.
+"""The subcommands: train, resume, picture, sample, compare, lipschitz, bench.
 
-Exit status 0: done; 1: a run of a comparison failed; 2: bad input; 3: the run diverged; 130: stopped by Ctrl-C,
-everything saved.
+Exit status 0: done; 1: a run of a comparison failed; 2: bad input, or a file that cannot be read or written; 3: the run
+diverged; 130: stopped by Ctrl-C or SIGTERM, everything saved. A reader of the output who leaves changes none of them.
 """
 
 import argparse
@@ -18,6 +18,9 @@ import numpy as np
 from specnorm_np import __version__
 from specnorm_np.command import bench
 from specnorm_np.command.options import add_options, config_of, plan_of
+from specnorm_np.command.output import Parser
+from specnorm_np.command.progress import ProgressLine
+from specnorm_np.command.report import draw_picture, report
 from specnorm_np.gan import Diverged
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.runs import reports, run as runs, tables
@@ -33,10 +36,11 @@ def run_command(arguments: list[str]) -> int:
     options = make_parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except BrokenPipeError:  # the reader of our output has gone
-        return 0
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, OverflowError) as error:
         print(f"specnorm-np: error: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"specnorm-np: error: not enough memory: {error or 'a size is too large'}", file=sys.stderr)
         return 2
     except Diverged as error:
         print(f"specnorm-np: {error}; the last checkpoint is kept", file=sys.stderr)
@@ -50,10 +54,11 @@ def run_command(arguments: list[str]) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser. An option of `train` that is not given is absent, so that configs and defaults show through."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="specnorm-np",
         description="Spectral Normalization for GANs (Miyato et al., ICLR 2018) in pure NumPy.",
-        epilog="BLAS runs on one thread unless OPENBLAS_NUM_THREADS (or its like) says otherwise.",
+        epilog="Exit status: 0 done; 1 a run of a comparison failed; 2 bad input, or a file that cannot be read or"
+        " written; 3 diverged; 130 stopped, and saved. BLAS runs on one thread unless OPENBLAS_NUM_THREADS says more.",
     )
     parser.add_argument("--version", action="version", version=f"specnorm-np {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -75,6 +80,10 @@ def make_parser() -> argparse.ArgumentParser:
     resume.add_argument("directory", metavar="DIR", type=Path)
     resume.add_argument("--quiet", action="store_true", help="print nothing but errors")
     resume.set_defaults(run=_resume)
+
+    drawing = commands.add_parser("picture", help="draw the picture of a run, finished or not")
+    drawing.add_argument("directory", metavar="DIR", type=Path)
+    drawing.set_defaults(run=_picture)
 
     sample = commands.add_parser("sample", help="draw from a trained generator, in the units of the data")
     sample.add_argument("directory", metavar="DIR", type=Path)
@@ -124,7 +133,9 @@ def _train(options: argparse.Namespace) -> int:
 def _resume(options: argparse.Namespace) -> int:
     run = runs.load(options.directory)
     if run.state.step == run.gan.steps and (run.directory / "summary.json").exists():
-        print(f"{run.directory} is finished: {run.gan.steps} steps. Nothing to do.")
+        print(f"{run.directory} is finished: {run.gan.steps} steps.")
+        if not (run.directory / "picture.png").exists() and draw_picture(run, print):
+            print(f"The picture was missing; it is drawn now: {run.directory / 'picture.png'}")
         return 0
     return _go(run, options.quiet)
 
@@ -157,10 +168,18 @@ def _lipschitz(options: argparse.Namespace) -> int:
     report = reports.lipschitz_report(run, progress)
     if living:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    write_text(run.directory / "lipschitz.json", json.dumps(report, indent=2) + "\n")
     print(f"{title(run.config, run.target)}, step {run.state.step} of {run.gan.steps}")
     for line in reports.lines(report):
         print(line)
+    write_text(run.directory / "lipschitz.json", json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+def _picture(options: argparse.Namespace) -> int:
+    run = runs.load(options.directory)
+    if not draw_picture(run, lambda text: print(f"specnorm-np: error: {text}", file=sys.stderr)):
+        return 2
+    print(f"{run.directory / 'picture.png'}: step {run.state.step} of {run.gan.steps}")
     return 0
 
 
@@ -206,18 +225,20 @@ def _compare(options: argparse.Namespace) -> int:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C be asked for instead of being raised. A second one is raised."""
+    """Let Ctrl-C, and the SIGTERM of a batch system, be asked for; only a second one ends the process at once."""
     stopped: list[int] = []
 
     def on_interrupt(number: int, _: object) -> None:
         stopped.append(number)
-        signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait for the step
+        signal.signal(number, before[number])  # a second one does not wait for the step
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    signals = (int(signal.SIGINT), int(signal.SIGTERM))
+    before = {number: signal.signal(number, on_interrupt) for number in signals}
     try:
         yield lambda: bool(stopped)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _go(run: runs.Run, quiet: bool) -> int:
@@ -226,7 +247,7 @@ def _go(run: runs.Run, quiet: bool) -> int:
     say(f"{title(run.config, run.target)}: {run.gan.steps} steps into {run.directory}")
     progress = None if quiet else ProgressLine(run.gan.steps, run.state.step)
     try:
-        with interruptible() as stopped, np.errstate(over="ignore", invalid="ignore"):  # divergence is told by values
+        with interruptible() as stopped, np.errstate(all="ignore"):  # divergence is told by values
             run = runs.train(run, progress or (lambda _: None), stopped)
     finally:
         if progress:
@@ -234,72 +255,7 @@ def _go(run: runs.Run, quiet: bool) -> int:
     if run.state.step < run.gan.steps:
         print(f"stopped after step {run.state.step}, saved. Go on with: specnorm-np resume {run.directory}")
         return 130
-    _picture(run, say)
     for line in report(run):
         say(line)
+    draw_picture(run, say)
     return 0
-
-
-def _picture(run: runs.Run, say: Callable[..., None]) -> None:
-    try:
-        from specnorm_np.runs import picture
-    except ImportError:
-        say("no picture.png: matplotlib is not installed (pip install matplotlib)")
-        return
-    write(run.directory / "picture.png", lambda file: picture.draw(run).savefig(file, format="png", dpi=120))
-
-
-def report(run: runs.Run) -> list[str]:
-    """Say what a finished run has reached, beside the row of a perfect sampler."""
-    summary = runs.read_summary(run.directory)
-    lines = []
-    if summary["modes_total"] is not None:
-        lines.append(f"{'':17}modes    high quality  reverse KL   Fréchet distance   ({summary['samples']} samples)")
-        for name, row in (("G", summary), ("perfect sampler", summary["perfect_sampler"])):
-            kl = "none" if row["reverse_kl"] is None else f"{row['reverse_kl']:.4f}"
-            modes = f"{row['modes']:g} of {row['modes_total']}"
-            lines.append(f"{name:17}{modes:9}{row['high_quality']:11.2%}{kl:>12}{row['frechet']:19.2g}")
-    else:
-        perfect = summary["perfect_sampler"]["frechet"]
-        lines.append(f"Fréchet distance {summary['frechet']:.3g} (a perfect sampler: {perfect:.3g})")
-    sigmas = "  ".join(f"{sigma:.4g}" for sigma in summary["sigma_bar"])
-    bound = summary["lipschitz_upper"]
-    product = f"; product, a Lipschitz bound of D: {bound:.4g}" if bound is not None else ""
-    lines.append(f"σ(W̄) of D's layers: {sigmas}{product}")
-    return [*lines, f"{summary['seconds']:.0f} s. All in {run.directory}"]
-
-
-class ProgressLine:
-    """Prints step, rate, time left and the newest metrics: one living line on a terminal, plain lines elsewhere."""
-
-    def __init__(self, steps: int, first: int):
-        self.steps, self.first, self.began = steps, first, time.perf_counter()
-        self.living = sys.stdout.isatty()
-        self.next = self.began + (0.2 if self.living else 10.0)
-
-    def __call__(self, progress: runs.Progress) -> None:
-        """Print if it is time to."""
-        now = time.perf_counter()
-        if now < self.next and progress.step < self.steps:
-            return
-        self.next = now + (0.2 if self.living else 10.0)
-        rate = (progress.step - self.first) / (now - self.began)
-        left = (self.steps - progress.step) / rate
-        text = f"step {progress.step}/{self.steps}  {rate:.0f}/s  {left:.0f} s left  {_metrics(progress.row)}"
-        print(f"\r\x1b[K{text}" if self.living else text, end="" if self.living else "\n", flush=True)
-
-    def close(self) -> None:
-        """End the living line."""
-        if self.living:
-            print()
-
-
-def _metrics(row: runs.Row | None) -> str:
-    if row is None:
-        return ""
-    parts = [f"D {row['d_loss']:.3f}  G {row['g_loss']:.3f}"]
-    if row["modes"] is not None:
-        parts.append(
-            f"modes {row['modes']:g}  high quality {row['high_quality']:.1%}  reverse KL {row['reverse_kl']:.4f}"
-        )
-    return "  ".join([*parts, f"Fréchet {row['frechet']:.2g}"])

@@ -37,14 +37,19 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
     how.add_argument("--K", type=float, help="Lipschitz constant per layer (default 1; 2 on the grid); D's is K^(L+1)")
     how.add_argument("--n-iter", type=int, help=f"power iterations per update (default {d.n_iter})")
     how.add_argument("--loss", choices=LOSSES, help="(default: standard, with -log D for G; wasserstein for wgan-gp)")
-    how.add_argument("--alpha", type=float, help=f"learning rate of Adam (default {d.alpha:g}; 0.002 on the grid)")
+    how.add_argument(
+        "--alpha", "--lr", type=float, help=f"learning rate of Adam (default {d.alpha:g}; 0.002 on the grid)"
+    )
     how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
     how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
     how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
     how.add_argument("--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid)")
     how.add_argument("--decay", type=float, help="share of the run after which alpha falls (default 0.5; grid 0.3)")
     how.add_argument(
-        "--batch", type=int, help=f"real and generated points in a step of D (default {d.batch}; 256 on the grid)"
+        "--batch",
+        "--batch-size",
+        type=int,
+        help=f"real and generated points in a step of D (default {d.batch}; 256 on the grid)",
     )
     how.add_argument("--average", type=float, help=f"decay of the average of G, 0 for none (default {d.average:g})")
     size = train.add_argument_group("networks")

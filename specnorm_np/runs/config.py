@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from specnorm_np.gan import GAN
 from specnorm_np.losses import HINGE, SATURATING, STANDARD, WASSERSTEIN
 from specnorm_np.optim import Adam
@@ -165,7 +167,9 @@ def title(config: Config, target: Target) -> str:
         what = f"{target.name} ({len(target.x)} points, d = {target.dim}, divided by {target.scale:.6g})"
     else:
         what = target.name
-    bound = config.K ** (config.d_depth + 1)
-    method = METHODS[config.method]
-    lipschitz = f", K = {config.K:g} per layer, {bound:g} for D" if method.bounded else ""
+    method, lipschitz = METHODS[config.method], ""
+    if method.bounded:
+        with np.errstate(over="ignore"):
+            bound = float(np.float64(config.K) ** (config.d_depth + 1))
+        lipschitz = f", K = {config.K:g} per layer, {bound:g} for D"
     return f"{what}, {method.text}{lipschitz}"

@@ -60,9 +60,7 @@ def draw_samples(ax: Axes, target: Target, x: Array, real: Array) -> None:
         ax.set(xlabel="$x_1$", ylabel="$x_2$")
         ax.set_aspect("equal", adjustable="datalim")
     ax.set_title(f"{len(x)} samples of G over the target" + (", first two coordinates" if target.dim > 2 else ""))
-    ax.legend(
-        loc="lower right", bbox_to_anchor=(1.03, 0.98), ncols=2, columnspacing=1.0, handletextpad=0.1, markerscale=3
-    )
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, handletextpad=0.1, markerscale=3)
 
 
 def draw_field(ax: Axes, run: runs.Run, real: Array) -> None:

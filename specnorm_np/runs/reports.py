@@ -24,7 +24,8 @@ def box_around(run: runs.Run) -> Array:
     """Return the box in which D is looked at, (d, 2): that of the target's points, 1.5 times as wide."""
     x = runs.reference(run.target)
     low, high = x.min(axis=0), x.max(axis=0)
-    center, half = (low + high) / 2, MARGIN * np.maximum((high - low) / 2, np.finfo(float).tiny)
+    center, half = (low + high) / 2, (high - low) / 2
+    half = MARGIN * np.maximum(half, 1e-3 * (half.max() or 1.0))  # a coordinate that does not vary still gets a side
     return np.stack([center - half, center + half], axis=1)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from specnorm_np import gan as algorithm
-from specnorm_np.gan import GAN, State, StepLog
+from specnorm_np.gan import GAN, Diverged, State, StepLog
 from specnorm_np.network import MLP
 from specnorm_np.runs.config import Config, from_json, from_options, make_gan, make_target, to_json
 from specnorm_np.runs.storage import flatten, restore, write, write_text
@@ -64,7 +64,8 @@ def create(config: Config, directory: Path | None = None) -> Run:
     Raises
     ------
     ValueError
-        If the folder holds something already, or the data cannot be read.
+        If the folder holds something already, the data cannot be read, or D cannot take a batch (batch normalisation
+        needs two rows). Then no folder is made.
     """
     target = make_target(config) if config.data is None else load_points(config.data)
     if directory is None:
@@ -73,6 +74,9 @@ def create(config: Config, directory: Path | None = None) -> Run:
         raise ValueError(f"{directory} is not empty; expected a new folder (use resume to go on with a run)")
     gan = make_gan(config, target)
     run = Run(directory, config, target, gan, algorithm.start(gan, config.seed), 0.0, [])
+    x = target.sample(gan.batch, rng=np.random.default_rng(0)).astype(gan.dtype)
+    with np.errstate(all="ignore"):
+        gan.d_net.forward(*algorithm.effective(run.state.D, gan.normalizer), x, x)  # what D refuses, it refuses before
     directory.mkdir(parents=True, exist_ok=True)
     if isinstance(target, Points):
         arrays = {"x": target.x, "center": target.center, "scale": np.array(target.scale)}
@@ -217,7 +221,10 @@ def train(
 def samples(run: Run, n: int, *, rng: np.random.Generator) -> Array:
     """Draw from the trained G (from the average of its parameters if there is one), in training units."""
     theta = run.state.G.theta if run.state.G_mean is None else run.state.G_mean
-    return algorithm.generate(run.gan, theta, algorithm.latents(run.gan, n, rng=rng)).astype(np.float64)
+    x = algorithm.generate(run.gan, theta, algorithm.latents(run.gan, n, rng=rng)).astype(np.float64)
+    if not np.isfinite(x).all():
+        raise Diverged(f"diverged at step {run.state.step}: a sample of G is NaN or infinite")
+    return x
 
 
 def evaluation(run: Run) -> tuple[Array, Report]:

@@ -76,8 +76,13 @@ def points(x: Array, name: str = "data") -> Points:
         raise ValueError(f"x has {len(x)} equal points; expected at least two different ones")
     _, exponent = np.frexp(np.abs(x).max())
     y = np.ldexp(x, -exponent)  # exact, and keeps the squares in range
-    mean = y.mean(axis=0)
-    y -= mean
+    first = y[0].copy()
+    y -= first  # a column of equal numbers is exactly 0 from here on
+    offset = y.mean(axis=0)
+    y -= offset
+    again = y.mean(axis=0)  # what rounding has left of the mean, where it was many times the spread
+    y -= again
+    mean = first + (offset + again)
     scale = math.sqrt(np.square(y).mean())
     y /= scale
     y.flags.writeable = False

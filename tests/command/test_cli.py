@@ -151,7 +151,8 @@ def test_one_own_file(folder):
 
 
 def test_without_matplotlib_the_run_works_and_says_what_is_missing(folder, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "specnorm_np.runs.picture", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "specnorm_np.runs.picture", raising=False)
     monkeypatch.delattr("specnorm_np.runs.picture", raising=False)
     assert run("train", *TINY, "--out", "a") == 0
     assert "matplotlib is not installed" in capsys.readouterr().out

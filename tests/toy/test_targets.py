@@ -444,3 +444,17 @@ def test_bad_npy(tmp_path, x, match):
     np.save(tmp_path / "bad.npy", x, allow_pickle=True)
     with pytest.raises(ValueError, match=match):
         load_points(tmp_path / "bad.npy")
+
+
+@pytest.mark.parametrize("constant", [0.1, 0.2, 0.3, 1 / 3, 0.7, 1.1, 3.3, 0.001, -0.7, 1234567.89, 0.0, 5.0])
+def test_a_constant_column_is_exactly_constant_after_centring(constant):
+    x = np.column_stack([np.random.default_rng(0).standard_normal(300), np.full(300, constant)])
+    target = points(x)
+    assert not target.x[:, 1].any()
+    np.testing.assert_array_equal(target.to_user_units(target.x)[:, 1], constant)
+
+
+@pytest.mark.parametrize("offset", [1e9, 1e12, 1e14])
+def test_the_mean_is_0_however_far_away_the_points_are(offset):
+    x = offset + np.random.default_rng(0).standard_normal((500, 2))
+    assert np.abs(points(x).x.mean(axis=0)).max() <= 1e-15
