@@ -82,7 +82,7 @@ class Parser(argparse.ArgumentParser):
         else:
             known = re.findall(r"[\w+.-]+", message.split("choose from", 1)[-1])
         word = (wrong[1] or wrong[2]).split("=")[0]
-        by_lower = {name.lower(): name for name in known}
+        by_lower = {name.lower(): name for name in known if name != word}
         close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
         return f" (did you mean {by_lower[close[0]]}?)" if close else ""
 

@@ -1,5 +1,7 @@
 """What a finished run has reached: the printed report, and its picture."""
 
+import os
+import sys
 from collections.abc import Callable
 
 from specnorm_np.runs import run as runs
@@ -10,8 +12,10 @@ def draw_picture(run: runs.Run, say: Callable[[str], object]) -> bool:
     """Draw `picture.png` into the folder of a run, and return whether it was drawn.
 
     A picture that fails costs nothing else: `say` is told why, whatever it was. No display is needed, and the backend
-    that MPLBACKEND names, perhaps that of a notebook, is not asked for.
+    that MPLBACKEND names, perhaps that of a notebook that is not here, is not asked for.
     """
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"  # it would fail to import, though only a Figure is drawn
     try:
         from specnorm_np.runs import picture
 
