@@ -10,4 +10,5 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 _common = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=50, **_common)
 settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", max_examples=50, **{**_common, "derandomize": False, "print_blob": True})
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -153,7 +153,10 @@ def find_lipschitz_violation(
     -----
     Pairs compete by (‖f(x) − f(y)‖ − allowance)/‖x − y‖, so that near ones count as far as rounding lets them. A step
     of ascent takes the Jacobian at the middle of a pair by central differences over the length of the pair, and tries
-    pairs along its top right singular vector: longer, shorter, and displaced.
+    pairs along its top right singular vector: longer, shorter, and displaced. No pair is shorter than radius·√ε. Below
+    that the rounding of a bias, which does not shrink with the pair, would pass for steepness: (x + 100) − 100 jumps by
+    1e-14 between points that are much closer. Where both x and f(x) are near 0 and f has large biases inside, say with
+    `error` how wrong the values of f may be.
     """
     if d < 1 or n < 1 or n_rounds < 0 or not 0.0 < radius < np.inf:
         raise ValueError(
@@ -175,7 +178,7 @@ def find_lipschitz_violation(
             middle, length = pair.x.astype(np.float64) / 2 + pair.y.astype(np.float64) / 2, pair.distance
             J = jacobian(f, middle.astype(dtype), length / 2)
             v = np.linalg.svd(J, full_matrices=False)[2][0] if np.isfinite(J).all() else unit(rng.standard_normal(d))
-            lengths = length * 10 ** np.append(0.0, rng.uniform(-1, 1, 63))
+            lengths = np.maximum(length * 10 ** np.append(0.0, rng.uniform(-1, 1, 63)), radius * 10**shortest)
             moves = radius * 10 ** rng.uniform(-4, 1, (64, 1)) * rng.standard_normal((64, d))
             moves[:32] = 0.0
             best = measure(middle + moves, lengths[:, None] / 2 * v).ranked[0]

@@ -219,7 +219,11 @@ def test_eq36_frobenius_projects_out_the_direction_of_w(rng, shape):
     )
 
 
-@given(p=planted(), k=st.floats(-100, 100), K=Ks, n_iter=st.integers(1, 60))
+# not so small that its products with W fall below the smallest float, where errors are no longer relative ones
+multiples = st.floats(-100, 100).filter(lambda k: abs(k) > 1e-290)
+
+
+@given(p=planted(), k=multiples, K=Ks, n_iter=st.integers(1, 60))
 def test_eq38_the_gradient_vanishes_along_the_derivative_of_the_norm(p, k, K, n_iter):
     triplet = power_iteration(p.W, p.u, n_iter)
     dW = SpectralNorm(n_iter, K).pullback(k * np.outer(triplet.u, triplet.v), p.W, triplet)[0]
@@ -227,7 +231,7 @@ def test_eq38_the_gradient_vanishes_along_the_derivative_of_the_norm(p, k, K, n_
     assert np.abs(dW).max() <= abs(k) * K / triplet.sigma * 4 * rounding(p.W) * p.s[0] / triplet.sigma
 
 
-@given(p=planted(), k=st.floats(-100, 100))
+@given(p=planted(), k=multiples)
 def test_eq38_holds_for_the_frobenius_norm(p, k):
     norm = np.linalg.norm(p.W)
     dN = p.W / norm

@@ -592,3 +592,22 @@ def test_no_other_module_needs_hypothesis():
         assert not needs or path.parts[-2] == "testing", path
         found += bool(needs)
     assert found == 2  # the strategies, and the names that `specnorm_np.testing` has for type checkers
+
+
+@pytest.mark.parametrize("bias", [1.0, 100.0])
+def test_the_rounding_of_a_bias_is_no_violation(bias):
+    """Neither f(x) = (x + c) − c, nor a network minus its value at 0, is refuted at a bound that is 1 % loose."""
+    assert find_lipschitz_violation(lambda x: (x + bias) - bias, 1.01, 1, rng=np.random.default_rng(0)) is None
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        W, b = rng.standard_normal((16, 2)), bias * rng.standard_normal(16)
+        w = rng.standard_normal(16)
+
+        def f(x, W=W, b=b, w=w):
+            return np.maximum(x @ W.T + b, 0.0) @ w - np.maximum(b, 0.0) @ w
+
+        K = 1.01 * lipschitz_upper_bound([W, w[None]], 0.0)
+        assert find_lipschitz_violation(f, K, 2, rng=rng) is None
+    steep = find_lipschitz_violation(lambda x: (2.0 * x + bias) - bias, 1.01, 1, rng=np.random.default_rng(0))
+    assert steep is not None
+    assert steep.ratio == pytest.approx(2.0, rel=1e-4)
