@@ -93,6 +93,9 @@ What the paper compares with (3, Appendices D and E)
     NormalizedMLP           the network that has them
     orthonormal_layers      the start of the orthonormal method
 
+Training in a line
+    fit                     a GAN on a toy distribution or on your own points, with its history and samples
+
 `specnorm_np.testing` has the gradient checker and the property tests of a Lipschitz bound, for tests of your own.
 `specnorm_np.runs` keeps runs in folders, and `specnorm_np.command` is the command `specnorm-np`.
 """
@@ -122,6 +125,7 @@ _HOME = {
     "rivals.projections": "Clip SingularValueClip USV",
     "rivals.penalties": "Orthonormal SpectralNormPenalty GradientPenalty interpolate orthonormal_layers",
     "rivals.activation_norms": "BatchNorm LayerNorm NormalizedMLP",
+    "runs.fit": "fit",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 _WINGS = ("testing", "bounds", "toy", "rivals", "runs", "command")
@@ -215,6 +219,7 @@ if TYPE_CHECKING:
         orthonormal_layers as orthonormal_layers,
     )
     from specnorm_np.rivals.projections import USV as USV, Clip as Clip, SingularValueClip as SingularValueClip
+    from specnorm_np.runs.fit import fit as fit
     from specnorm_np.spectral import (
         SingularTriplet as SingularTriplet,
         power_iteration as power_iteration,

@@ -47,19 +47,23 @@ class Progress(NamedTuple):
     log: StepLog
     row: Row | None
     """The newest row of the history, None before the first."""
+    run: Run
+    """The run as it stands: `samples(progress.run, …)` draws from the present G."""
 
 
 # ---- a run ----------------------------------------------------------------------------------------------------------
 
 
-def create(config: Config, directory: Path | None = None) -> Run:
+def create(config: Config, directory: str | Path | None = None, *, target: Target | None = None) -> Run:
     """Make the folder of a new run, with its config and a first checkpoint in it.
 
     Parameters
     ----------
     config : Config
-    directory : Path or None
+    directory : str, Path or None
         A folder that is new or empty; None for the next free one under `runs/`.
+    target : Target, optional
+        In the place of the one that the config names.
 
     Raises
     ------
@@ -67,10 +71,10 @@ def create(config: Config, directory: Path | None = None) -> Run:
         If the folder holds something already, the data cannot be read, or D cannot take a batch (batch normalisation
         needs two rows). Then no folder is made.
     """
-    target = make_target(config) if config.data is None else load_points(config.data)
-    if directory is None:
-        directory = _next_free(f"{target.name}-{config.method}")
-    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    if target is None:
+        target = make_target(config) if config.data is None else load_points(config.data)
+    directory = _next_free(f"{target.name}-{config.method}") if directory is None else Path(directory)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ValueError(f"{directory} is not empty; expected a new folder (use resume to go on with a run)")
     gan = make_gan(config, target)
     run = Run(directory, config, target, gan, algorithm.start(gan, config.seed), 0.0, [])
@@ -101,7 +105,7 @@ def save(run: Run) -> None:
     write(run.directory / "checkpoint.npz", lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
-def load(directory: Path) -> Run:
+def load(directory: str | Path) -> Run:
     """Read a run back as its last checkpoint left it. Nothing is iterated.
 
     Raises
@@ -109,6 +113,7 @@ def load(directory: Path) -> Run:
     ValueError
         If the folder holds no run, or a damaged or foreign checkpoint, or a config of a newer version.
     """
+    directory = Path(directory)
     if not (directory / "config.json").is_file():
         raise ValueError(f"{directory} holds no run: there is no config.json")
     config = read_config(directory / "config.json")
@@ -207,7 +212,7 @@ def train(
         if state.step % every == 0 or last:
             row = measure(run, log)
             run.history.append(row)
-        on_step(Progress(state.step, log, row))
+        on_step(Progress(state.step, log, row, run))
         stopping = stop()
         if state.step % keep == 0 or last or stopping:
             save(run)
