@@ -463,7 +463,7 @@ LOOKS = {
     "ones": lambda W: (W == 1).all(),
     "rank one": lambda W: np.linalg.matrix_rank(W) == 1,
     "repeated": lambda W: np.ptp(np.linalg.svd(W, compute_uv=False)[:2]) < 1e-12 and W.any(),
-    "orthogonal": lambda W: np.allclose(W.T @ W, np.eye(3)),
+    "orthogonal": lambda W: np.abs(W).max() <= 1.0 and np.allclose(W.T @ W, np.eye(3)),  # a huge one would overflow
     "tiny": lambda W: 0 < np.abs(W).max() < 1e-300,
     "subnormal": lambda W: 0 < np.abs(W).max() < np.finfo(float).tiny,
     "huge": lambda W: np.abs(W).max() > 1e300,
