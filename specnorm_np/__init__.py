@@ -30,6 +30,12 @@ The losses (4)
     HINGE                   (16), (17)
     WASSERSTEIN             the objective of WGAN
     Loss                    a pair of functions, for D and for G
+    standard_d              (15), what D minimises
+    non_saturating_g        −log D, what G minimises
+    saturating_g            log(1 − D)
+    hinge_d                 (16)
+    mean_g                  (17)
+    wasserstein_d           the critic of WGAN
     sigmoid                 the link of (2) and (3)
     softplus                log(1 + eˣ)
 
@@ -58,6 +64,7 @@ Toy data (4, B.1)
     moons                   two half circles
     spiral                  two arms
     checkerboard            uniform on every second field
+    Mixture                 Gaussians of your own, with their density
     points                  points of your own, centred and scaled
     load_points             the same, from a file
     evaluate                modes, high quality, reverse KL, Fréchet distance (24)
@@ -85,6 +92,7 @@ What the paper compares with (3, Appendices D and E)
     Clip                    weight clipping (D.2)
     SingularValueClip       singular-value clipping (D.3)
     USV                     W = USVᵀ (28)
+    orthonormalized         the nearest step back to orthonormal columns, by QR
     Orthonormal             ‖WᵀW − I‖² (14)
     SpectralNormPenalty     spectral norm regularisation
     GradientPenalty         (29)
@@ -109,10 +117,12 @@ _HOME = {
     "spectral": "spectral_norm random_direction power_iteration SingularTriplet",
     "normalizers": "SpectralNorm Identity pullback_of_quotient",
     "network": "Params MLP he_layers forward backward backward_to_input",
-    "losses": "STANDARD SATURATING HINGE WASSERSTEIN Loss sigmoid softplus",
+    "losses": "STANDARD SATURATING HINGE WASSERSTEIN Loss sigmoid softplus standard_d"
+    " non_saturating_g saturating_g hinge_d mean_g"
+    " wasserstein_d",
     "optim": "SGD Adam TABLE_1",
     "gan": "GAN State Player start d_step g_step train effective latents generate discriminate Diverged",
-    "toy.targets": "ring grid moons spiral checkerboard",
+    "toy.targets": "ring grid moons spiral checkerboard Mixture",
     "toy.points": "points load_points",
     "toy.metrics": "evaluate",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
@@ -122,7 +132,7 @@ _HOME = {
     " exact_lipschitz_constant",
     "rivals.methods": "METHODS fields_of",
     "rivals.normalizers": "WeightNorm FrobeniusNorm Scaled Tracked",
-    "rivals.projections": "Clip SingularValueClip USV",
+    "rivals.projections": "Clip SingularValueClip USV orthonormalized",
     "rivals.penalties": "Orthonormal SpectralNormPenalty GradientPenalty interpolate orthonormal_layers",
     "rivals.activation_norms": "BatchNorm LayerNorm NormalizedMLP",
     "runs.fit": "fit",
@@ -182,8 +192,14 @@ if TYPE_CHECKING:
         STANDARD as STANDARD,
         WASSERSTEIN as WASSERSTEIN,
         Loss as Loss,
+        hinge_d as hinge_d,
+        mean_g as mean_g,
+        non_saturating_g as non_saturating_g,
+        saturating_g as saturating_g,
         sigmoid as sigmoid,
         softplus as softplus,
+        standard_d as standard_d,
+        wasserstein_d as wasserstein_d,
     )
     from specnorm_np.network import (
         MLP as MLP,
@@ -218,7 +234,12 @@ if TYPE_CHECKING:
         interpolate as interpolate,
         orthonormal_layers as orthonormal_layers,
     )
-    from specnorm_np.rivals.projections import USV as USV, Clip as Clip, SingularValueClip as SingularValueClip
+    from specnorm_np.rivals.projections import (
+        USV as USV,
+        Clip as Clip,
+        SingularValueClip as SingularValueClip,
+        orthonormalized as orthonormalized,
+    )
     from specnorm_np.runs.fit import fit as fit
     from specnorm_np.spectral import (
         SingularTriplet as SingularTriplet,
@@ -229,6 +250,7 @@ if TYPE_CHECKING:
     from specnorm_np.toy.metrics import evaluate as evaluate
     from specnorm_np.toy.points import load_points as load_points, points as points
     from specnorm_np.toy.targets import (
+        Mixture as Mixture,
         checkerboard as checkerboard,
         grid as grid,
         moons as moons,

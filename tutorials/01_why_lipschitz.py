@@ -17,14 +17,27 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.bounds.lipschitz import lipschitz_upper_bound
-from specnorm_np.gan import GAN, d_step, effective, start
-from specnorm_np.losses import non_saturating_g, saturating_g, sigmoid, softplus, standard_d
-from specnorm_np.network import MLP, backward_to_input, forward
-from specnorm_np.normalizers import Identity, SpectralNorm
-from specnorm_np.optim import Adam
-from specnorm_np.testing.gradcheck import check_gradient
-from specnorm_np.toy.targets import Mixture, ring
+from specnorm_np import (
+    GAN,
+    MLP,
+    Adam,
+    Identity,
+    Mixture,
+    SpectralNorm,
+    backward_to_input,
+    d_step,
+    effective,
+    forward,
+    lipschitz_upper_bound,
+    non_saturating_g,
+    ring,
+    saturating_g,
+    sigmoid,
+    softplus,
+    standard_d,
+    start,
+)
+from specnorm_np.testing import check_gradient
 
 
 def show(draw, name):

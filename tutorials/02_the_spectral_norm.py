@@ -17,15 +17,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.bounds.convolutions import as_matrix
-from specnorm_np.bounds.lipschitz import (
+from specnorm_np import (
+    as_matrix,
     exact_lipschitz_constant,
+    he_layers,
     lipschitz_lower_bound,
     lipschitz_upper_bound,
+    spectral_norm,
     tighter_lipschitz_upper_bound,
 )
-from specnorm_np.network import he_layers
-from specnorm_np.spectral import spectral_norm
 
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 

@@ -17,9 +17,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.bounds.certificates import convergence, iterations_needed
-from specnorm_np.rivals.projections import orthonormalized
-from specnorm_np.spectral import power_iteration, random_direction, spectral_norm
+from specnorm_np import (
+    convergence,
+    iterations_needed,
+    orthonormalized,
+    power_iteration,
+    random_direction,
+    spectral_norm,
+)
 
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 

@@ -17,11 +17,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.normalizers import SpectralNorm, pullback_of_quotient
-from specnorm_np.rivals.normalizers import FrobeniusNorm, WeightNorm
-from specnorm_np.rivals.projections import orthonormalized
-from specnorm_np.spectral import SingularTriplet, power_iteration, random_direction, spectral_norm
-from specnorm_np.testing.gradcheck import check_gradient, numeric_gradient
+from specnorm_np import (
+    FrobeniusNorm,
+    SingularTriplet,
+    SpectralNorm,
+    WeightNorm,
+    orthonormalized,
+    power_iteration,
+    pullback_of_quotient,
+    random_direction,
+    spectral_norm,
+)
+from specnorm_np.testing import check_gradient, numeric_gradient
 
 
 def show(draw, name):

@@ -16,14 +16,32 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower 
 
 import numpy as np
 
-from specnorm_np.gan import GAN, Player, d_step, g_step, generate, latents, start, train
-from specnorm_np.losses import hinge_d, non_saturating_g, sigmoid, softplus, standard_d
-from specnorm_np.network import MLP, Params, forward
-from specnorm_np.optim import SGD, Adam
-from specnorm_np.spectral import power_iteration, random_direction, spectral_norm
-from specnorm_np.testing.gradcheck import check_gradient
-from specnorm_np.toy.metrics import evaluate
-from specnorm_np.toy.targets import ring
+from specnorm_np import (
+    GAN,
+    MLP,
+    SGD,
+    Adam,
+    Params,
+    Player,
+    d_step,
+    evaluate,
+    forward,
+    g_step,
+    generate,
+    hinge_d,
+    latents,
+    non_saturating_g,
+    power_iteration,
+    random_direction,
+    ring,
+    sigmoid,
+    softplus,
+    spectral_norm,
+    standard_d,
+    start,
+    train,
+)
+from specnorm_np.testing import check_gradient
 
 
 def show(draw, name):
@@ -119,8 +137,8 @@ check_gradient(d_loss, theta.vector, dtheta)
 # %% [markdown]
 # ## D's step
 # Normalise (22), go forward and backward with $\bar W$, pull the gradient back to W with (12), step on W (23), and
-# then iterate (20), (21) once, from the old u, for the new W. That is Algorithm 1, begun at its second line. Nothing
-# else moves u: D(real), D(fake) and G's pass through D see one $\bar W$. Here u and v are far from converged.
+# then iterate (20), (21) once, from the old u, for the new W. That is the loop of Algorithm 1, entered after the power
+# iteration. Nothing else moves u: D(real) and D(fake) see one $\bar W$. Here u and v are far from converged.
 
 # %%
 triplets = tuple(power_iteration(W_l, random_direction(len(W_l), rng=rng)) for W_l in W)
