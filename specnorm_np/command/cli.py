@@ -78,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     resume = commands.add_parser("resume", help="go on with a run that was stopped, to the same bits")
     resume.add_argument("directory", metavar="DIR", type=Path)
+    resume.add_argument("--steps", type=int, help="another length; what depends on it, as the rates do, follows it")
     resume.add_argument("--quiet", action="store_true", help="print nothing but errors")
     resume.set_defaults(run=_resume)
 
@@ -132,8 +133,10 @@ def _train(options: argparse.Namespace) -> int:
 
 def _resume(options: argparse.Namespace) -> int:
     run = runs.load(options.directory)
+    if options.steps is not None and options.steps != run.gan.steps:
+        run = runs.lengthened(run, options.steps)
     if run.state.step == run.gan.steps and (run.directory / "summary.json").exists():
-        print(f"{run.directory} is finished: {run.gan.steps} steps.")
+        print(f"{run.directory} is finished: {run.gan.steps} steps. To lengthen it, say --steps.")
         if not (run.directory / "picture.png").exists() and draw_picture(run, print):
             print(f"The picture was missing; it is drawn now: {run.directory / 'picture.png'}")
         return 0

@@ -8,6 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN, Diverged, State, StepLog
 from specnorm_np.network import MLP
 from specnorm_np.runs.config import Config, from_json, from_options, make_gan, make_target, to_json
-from specnorm_np.runs.storage import flatten, restore, write, write_text
+from specnorm_np.runs.storage import flatten, locked, restore, write, write_text
 from specnorm_np.spectral import Array, spectral_norm
 from specnorm_np.toy.metrics import N_EVAL, N_REFERENCE, Report, evaluate, perfect_sampler
 from specnorm_np.toy.points import Points, load_points
@@ -90,6 +91,21 @@ def create(config: Config, directory: str | Path | None = None, *, target: Targe
     return run
 
 
+def lengthened(run: Run, steps: int) -> Run:
+    """Give a run, finished or not, another length, on disk too. Schedules that depend on the length follow the new one.
+
+    Raises
+    ------
+    ValueError
+        If the run has gone further than that already.
+    """
+    if steps <= run.state.step:
+        raise ValueError(f"steps is {steps}; expected more than the {run.state.step} that {run.directory} has done")
+    config = replace(run.config, steps=steps)
+    write_text(run.directory / "config.json", to_json(config))
+    return run._replace(config=config, gan=make_gan(config, run.target))
+
+
 def _next_free(name: str) -> Path:
     number = 1
     while (directory := Path("runs", f"{name}-{number}")).exists():
@@ -120,7 +136,7 @@ def load(directory: str | Path) -> Run:
     path = directory / "checkpoint.npz"
     arrays = _read_npz(path)
     try:
-        if from_options(from_json(str(arrays["config"]))) != config:
+        if replace(from_options(from_json(str(arrays["config"]))), steps=config.steps) != config:
             raise ValueError("its config is not that of config.json")
         target = make_target(config) if config.data is None else _stored_points(directory / "data.npz", config.data)
         gan = make_gan(config, target)
@@ -202,7 +218,14 @@ def train(
     ------
     Diverged
         If the run did. The last checkpoint stays, and the history up to there.
+    ValueError
+        If another process is training this run.
     """
+    with locked(run.directory):
+        return _train(run, on_step, stop)
+
+
+def _train(run: Run, on_step: Callable[[Progress], None], stop: Callable[[], bool]) -> Run:
     began = time.perf_counter() - run.seconds
     every, keep = max(run.gan.steps // EVALUATIONS, 1), max(run.gan.steps // CHECKPOINTS, 1)
     row = run.history[-1] if run.history else None

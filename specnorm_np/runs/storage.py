@@ -6,10 +6,16 @@ Every file is written under a temporary name and moved into place, so a file tha
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from specnorm_np.network import Params
 from specnorm_np.spectral import Array
@@ -29,6 +35,33 @@ def write(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file as `write` does."""
     write(path, lambda file: file.write(text.encode()))
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a folder for this process alone, so that no second one writes into it. A crash leaves no lock behind.
+
+    The operating system keeps the lock, on the folder itself, for the files in it are replaced. Where it has no such
+    locks (Windows), nothing is held.
+
+    Raises
+    ------
+    ValueError
+        If another process holds it.
+    """
+    if fcntl is None:
+        yield
+        return
+    held = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise ValueError(f"{directory} is being trained by another process; expected to be the only one") from None
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def flatten(value: Any, name: str) -> Iterator[tuple[str, Array]]:

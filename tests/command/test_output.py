@@ -12,6 +12,7 @@ import pytest
 from specnorm_np.command import cli, report
 from specnorm_np.command.output import whole_number
 from specnorm_np.command.progress import fitted
+from specnorm_np.runs.storage import locked
 
 TINY = ["--steps", "20", "--d-width", "8", "--g-width", "8", "--batch", "8"]
 
@@ -173,3 +174,25 @@ def test_the_report_is_printed_before_a_file_fails(folder, capsys, monkeypatch):
 
 def test_the_report_module_draws_for_whoever_asks(folder):
     assert callable(report.draw_picture)
+
+
+def test_a_run_can_be_lengthened_and_goes_on_from_where_it_is(folder, capsys):
+    options = [*TINY, "--decay", "1", "--quiet"]
+    assert cli.run_command(["train", *options, "--out", "short"]) == 0
+    assert cli.run_command(["train", *options, "--steps", "30", "--out", "long"]) == 0
+    assert cli.run_command(["resume", "short", "--steps", "30", "--quiet"]) == 0
+    one, other = (np.load(f"{name}/samples.npy") for name in ("short", "long"))
+    np.testing.assert_array_equal(one, other)  # without a decay the rates do not depend on the length
+    assert cli.run_command(["resume", "short", "--steps", "10"]) == 2
+    assert "steps is 10; expected more than the 30" in capsys.readouterr().err
+    assert cli.run_command(["resume", "short"]) == 0
+    assert "finished: 30 steps" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_two_processes_cannot_train_one_run(folder, capsys):
+    assert cli.run_command(["train", *TINY, "--out", "r", "--quiet"]) == 0
+    with locked(folder / "r"):
+        assert cli.run_command(["resume", "r", "--steps", "40", "--quiet"]) == 2
+        assert "r is being trained by another process" in capsys.readouterr().err
+    assert cli.run_command(["resume", "r", "--quiet"]) == 0
