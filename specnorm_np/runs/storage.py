@@ -5,6 +5,7 @@ Every file is written under a temporary name and moved into place, so a file tha
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 from specnorm_np.network import Params
 from specnorm_np.spectral import Array
@@ -49,7 +48,7 @@ def locked(directory: Path) -> Iterator[None]:
     ValueError
         If another process holds it.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         yield
         return
     held = os.open(directory, os.O_RDONLY)
