@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 from problems import NORMALIZERS, away_from_kinks, d_loss, draw_problem
 from strategies import draw_net, near_kink, perceptron, planted, rngs
 
@@ -225,7 +225,12 @@ def test_eq29_value_is_that_of_differences_of_f(net):
 
 @given(net=critics(3))
 def test_eq29_gradient_is_that_of_differences_of_differences_of_f(net):
-    """Rounding of the inner difference, 1e-12 in R, is divided by the outer step, 6e-6: some 1e-6 are allowed."""
+    """Rounding of the inner difference, some 1e-11 in R, is divided by the outer step, within which f has no kink.
+
+    The step is 2e-5: longer than the default for the rounding, and short beside ‖∇f‖, where the length of ∇f bends.
+    """
+    lengths = np.linalg.norm(gradients_by_differences(*net), axis=1)
+    assume(((lengths > 0.02) | (lengths == 0.0)).all())
     _, dW = GradientPenalty().penalty(*net)
     for l, W in enumerate(net.W):
 
@@ -233,7 +238,7 @@ def test_eq29_gradient_is_that_of_differences_of_differences_of_f(net):
             return penalty_by_differences([*net.W[:l], W, *net.W[l + 1 :]], *net[1:])
 
         size = max(1.0, np.abs(dW[l]).max())
-        check_gradient(R, W, dW[l], atol=1e-5 * size)
+        check_gradient(R, W, dW[l], atol=1e-5 * size, step=2e-5)
 
 
 @given(net=critics())
