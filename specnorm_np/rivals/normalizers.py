@@ -69,7 +69,8 @@ class WeightNorm(Identity):
 class Scaled:
     """Reparametrisation with a learned gain, W̃ = γW̄. Eq. (32).
 
-    It is no longer 1-Lipschitz: the paper has it together with the gradient penalty (E.1).
+    A network of such layers is no longer 1-Lipschitz. The paper therefore uses it together with the gradient penalty
+    (E.1).
 
     Parameters
     ----------

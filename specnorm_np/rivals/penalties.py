@@ -1,7 +1,7 @@
 """Penalties, terms that are added to the loss of D: sections 3 and D.4. Eqs. (14), (29)-(31).
 
 Each holds hyper-parameters only. Called with what a step of D has at hand, it returns its value and its gradient at the
-effective weights, as `losses.Penalty` says. Those of the weights alone go with W̄ = W in the paper.
+effective weights, as `losses.Penalty` says. In the paper the penalties of the weights alone go with W̄ = W.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ class Orthonormal:
 
     Notes
     -----
-    The minimum is 0, at WᵀW = I. A wide W, d_out < d_in, cannot have it: there the minimum is lam·(d_in − d_out), at
-    WWᵀ = I. Either way all singular values are 1.
+    The minimum is 0, where WᵀW = I. A wide W, with d_out < d_in, cannot reach it. Its minimum is lam·(d_in − d_out),
+    where WWᵀ = I. In both cases all singular values are 1.
     """
 
     lam: float = 0.1
@@ -47,7 +47,7 @@ class Orthonormal:
     def __call__(
         self, net: MLP, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
     ) -> tuple[float, list[Array]]:
-        """Add the penalties of all layers. At W̄, which is W for a D without normalisation."""
+        """Add up the penalties of all layers, taken at W̄, which is W if D has no normalisation."""
         terms = [self.penalty(W, norm) for W, norm in zip(W_bar, norms, strict=True)]
         return sum(value for value, _ in terms), [gradient for _, gradient in terms]
 
@@ -104,7 +104,7 @@ class SpectralNormPenalty:
     def __call__(
         self, net: MLP, W_bar: Sequence[Array], b: Sequence[Array], norms: Sequence[Any], *more: Any
     ) -> tuple[float, list[Array]]:
-        """Add the penalties of all layers. At W̄, which is W for a D without normalisation."""
+        """Add up the penalties of all layers, taken at W̄, which is W if D has no normalisation."""
         terms = [self.penalty(W, norm) for W, norm in zip(W_bar, norms, strict=True)]
         return sum(value for value, _ in terms), [gradient for _, gradient in terms]
 
@@ -112,7 +112,7 @@ class SpectralNormPenalty:
 def interpolate(x_real: Array, x_fake: Array, *, rng: np.random.Generator) -> Array:
     """Draw x̂ = εx + (1 − ε)x̃ with its own ε ~ U[0, 1] for each pair of rows. Eqs. (30), (31).
 
-    Page 5 of the paper has ε on x̃ instead. The law of x̂ is the same.
+    Page 5 of the paper writes ε beside x̃ instead. The law of x̂ is the same.
 
     Parameters
     ----------
@@ -141,12 +141,12 @@ class GradientPenalty:
     Parameters
     ----------
     lam : float, positive
-        The paper's λ, 10; not the λ of (12).
+        The λ of (29), for which the paper has 10. It is not the λ of (12).
 
     Notes
     -----
-    (29) has the gradient of D, section 3 that of f. It is f here: for the Wasserstein loss the two are one, for the
-    standard loss D is sigmoid(f).
+    (29) has the gradient of D, and section 3 has that of f. Here it is the gradient of f. For the Wasserstein loss
+    the two are the same; for the standard loss D is sigmoid(f).
     """
 
     lam: float = 10.0

@@ -16,16 +16,17 @@ from specnorm_np.spectral import Array, check_positive
 
 @dataclass(frozen=True)
 class Clip(Identity):
-    """Weight clipping (Arjovsky et al. 2017): every entry of W into [−c, c]. D.2.
+    """Weight clipping (Arjovsky et al. 2017), which truncates every entry of W to [−c, c]. D.2.
 
     Parameters
     ----------
     c : float, positive
-        The paper's is 0.01. Biases are not clipped.
+        The paper uses 0.01. Biases are not clipped.
 
     Notes
     -----
-    The largest σ(W) allowed is c√(d_o d_i), at W = c ss'ᵀ with sign vectors s, s': a matrix of rank one.
+    The largest σ(W) that clipping allows is c√(d_o d_i). It is reached at W = c ss'ᵀ with sign vectors s and s', which
+    is a matrix of rank one.
     """
 
     c: float = 0.01
@@ -48,7 +49,7 @@ class Clip(Identity):
 
 @dataclass(frozen=True)
 class SingularValueClip(Identity):
-    """Singular value clipping (Saito et al. 2017): every singular value of W down to K at most, by SVD. D.3.
+    """Singular value clipping (Saito et al. 2017), which lowers every singular value of W to K at most. D.3.
 
     Parameters
     ----------
@@ -84,9 +85,9 @@ class USV:
 
     Notes
     -----
-    The blocks are U (d_o, P), the diagonal of S (P,) and V (d_i, P), P = min(d_o, d_i). A step of the optimiser leaves
-    the allowed set: UᵀU = I is curved. `project` returns to it, after every step. S_ii may become negative: this is the
-    W of −S_ii and −u_i, and |S_ii| is what counts.
+    The blocks are U (d_o, P), the diagonal of S (P,) and V (d_i, P), with P = min(d_o, d_i). The set of all U with
+    UᵀU = I is curved, so a straight step of the optimiser leaves it, and `project` returns to it after every step. An
+    S_ii may become negative. Then W is the same as with −S_ii and −u_i, and so |S_ii| is what counts.
     """
 
     K: float = 1.0
@@ -116,7 +117,7 @@ class USV:
         return dW_V * S, (U * dW_V).sum(axis=0), dW.T @ U * S
 
     def project(self, U: Array, S: Array, V: Array) -> tuple[Array, Array, Array]:
-        """Return to the allowed set: U, V by QR, which is a retraction; S to the nearest one.
+        """Return to the allowed set: U and V by QR, which is a retraction, and S to the nearest allowed one.
 
         The nearest S has its entries clipped to [−K, K], and the largest one raised to K if none reaches it.
         """

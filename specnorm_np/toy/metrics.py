@@ -91,12 +91,12 @@ def high_quality(x: Array, modes: Array, std: float, radius: float = 3.0) -> Arr
 
 
 def high_quality_share(x: Array, modes: Array, std: float, radius: float = 3.0) -> float:
-    """Share of the samples that are of high quality, 0 to 1; arguments as in `high_quality`."""
+    """Return the share of the samples that are of high quality, 0 to 1. The arguments are those of `high_quality`."""
     return float(_mark(x, modes, std, radius)[1].mean())
 
 
 def modes_captured(x: Array, modes: Array, std: float, definition: str = "any", radius: float = 3.0) -> int:
-    """Count the captured modes; other arguments as in `high_quality`.
+    """Count the captured modes. The other arguments are those of `high_quality`.
 
     Parameters
     ----------

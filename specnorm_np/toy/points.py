@@ -1,4 +1,4 @@
-"""Points of one's own as a target."""
+"""A user's own points as a target: centred, scaled, and read from files."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Mixture:
         return x
 
     def to_user_units(self, x: Array) -> Array:
-        """Return `x`: training units are the user's."""
+        """Return `x`, for training units are the user's units here."""
         return x
 
     def log_density(self, x: Array) -> Array:
@@ -227,7 +227,7 @@ class Shape:
         return self.draw(check_count(n, "n"), rng)
 
     def to_user_units(self, x: Array) -> Array:
-        """Return `x`: training units are the user's."""
+        """Return `x`, for training units are the user's units here."""
         return x
 
 
