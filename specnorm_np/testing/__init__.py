@@ -45,7 +45,10 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "gradcheck": "check_gradient numeric_gradient directional",
-    "checks": "assert_lipschitz find_lipschitz_violation LipschitzViolation jacobian forward_error_bound",
+    "checks": "assert_lipschitz LipschitzViolation",
+    "search": "find_lipschitz_violation jacobian",
+    "rounding": "forward_error_bound",
+    "points": "batched",
     "strategies": "planted_matrices PlantedMatrix weight_matrices AWKWARD mlp_params MLP input_pairs",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -73,14 +76,17 @@ if TYPE_CHECKING:
     from specnorm_np.testing.checks import (
         LipschitzViolation as LipschitzViolation,
         assert_lipschitz as assert_lipschitz,
-        find_lipschitz_violation as find_lipschitz_violation,
-        forward_error_bound as forward_error_bound,
-        jacobian as jacobian,
     )
     from specnorm_np.testing.gradcheck import (
         check_gradient as check_gradient,
         directional as directional,
         numeric_gradient as numeric_gradient,
+    )
+    from specnorm_np.testing.points import batched as batched
+    from specnorm_np.testing.rounding import forward_error_bound as forward_error_bound
+    from specnorm_np.testing.search import (
+        find_lipschitz_violation as find_lipschitz_violation,
+        jacobian as jacobian,
     )
     from specnorm_np.testing.strategies import (
         AWKWARD as AWKWARD,

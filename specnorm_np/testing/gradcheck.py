@@ -121,6 +121,7 @@ def check_gradient(
     ValueError
         As `directional`; or if `n_directions` is below 1, or is given without `rng`.
     """
+    __tracebackhide__ = True
     _check_variable(x)
     dx = np.asarray(dx)
     if dx.shape != x.shape or dx.dtype != x.dtype:

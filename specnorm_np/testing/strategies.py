@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from specnorm_np.network import forward
 from specnorm_np.spectral import Array
-from specnorm_np.testing.checks import Function, forward_error_bound, jacobian, unit
+from specnorm_np.testing.points import Function, unit
+from specnorm_np.testing.rounding import forward_error_bound
+from specnorm_np.testing.search import jacobian
 
 
 class PlantedMatrix(NamedTuple):
