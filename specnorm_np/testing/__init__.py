@@ -49,7 +49,8 @@ _HOME = {
     "search": "find_lipschitz_violation jacobian",
     "rounding": "forward_error_bound",
     "points": "batched",
-    "strategies": "planted_matrices PlantedMatrix weight_matrices AWKWARD mlp_params MLP input_pairs",
+    "perceptron": "MLP",
+    "strategies": "planted_matrices PlantedMatrix weight_matrices AWKWARD mlp_params input_pairs",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
         directional as directional,
         numeric_gradient as numeric_gradient,
     )
+    from specnorm_np.testing.perceptron import MLP as MLP
     from specnorm_np.testing.points import batched as batched
     from specnorm_np.testing.rounding import forward_error_bound as forward_error_bound
     from specnorm_np.testing.search import (
@@ -90,7 +92,6 @@ if TYPE_CHECKING:
     )
     from specnorm_np.testing.strategies import (
         AWKWARD as AWKWARD,
-        MLP as MLP,
         PlantedMatrix as PlantedMatrix,
         input_pairs as input_pairs,
         mlp_params as mlp_params,

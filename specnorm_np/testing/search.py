@@ -145,6 +145,18 @@ def jacobian(f: Function, x: npt.ArrayLike, step: float, *, box: npt.ArrayLike |
     return J
 
 
+def steepest(f: Function, x: Array, step: float, box: Box) -> Array:
+    """Return the direction in which f is steepest at a point, (d,); among 64 directions if there are very many."""
+    d, basis = x.size, None
+    if d > _ALL_DIRECTIONS:
+        basis = np.linalg.qr(np.random.default_rng(0).standard_normal((d, 64)))[0].T
+    J = _differences(f, x.reshape(1, d).astype(np.float64), basis, step, box, x.shape, x.dtype)[0]
+    if not np.isfinite(J).all():
+        return np.zeros(d)
+    v = np.linalg.svd(J, full_matrices=False)[2][0]
+    return np.asarray(v if basis is None else v @ basis)
+
+
 def _differences(
     f: Function,
     middles: Array,

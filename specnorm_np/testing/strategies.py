@@ -1,6 +1,6 @@
 """Hypothesis strategies that draw weights, networks, and pairs of points for a Lipschitz bound to fail at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -8,11 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from specnorm_np.network import forward
 from specnorm_np.spectral import Array
-from specnorm_np.testing.points import Function, unit
-from specnorm_np.testing.rounding import forward_error_bound
-from specnorm_np.testing.search import jacobian
+from specnorm_np.testing.checks import Precision
+from specnorm_np.testing.pairs import Seeded, Wanted, make_pair
+from specnorm_np.testing.perceptron import MLP, across_kink as across_kink
+from specnorm_np.testing.points import Box, Function, Pair, Shape, shape_of, unit, written
+from specnorm_np.testing.rounding import epsilon
+
+_FEW = 32  # numbers that are drawn one by one
+_seeds = st.integers(1, 2**32 - 1)
 
 
 class PlantedMatrix(NamedTuple):
@@ -31,6 +35,11 @@ class PlantedMatrix(NamedTuple):
     U: Array
     s: Array
     V: Array
+
+    def __repr__(self) -> str:
+        if self.W.size > 64:
+            return f"<PlantedMatrix of shape {self.W.shape}, s = {written(self.s)}>"
+        return f"PlantedMatrix(W={self.W!r}, U={self.U!r}, s={self.s!r}, V={self.V!r})"
 
 
 @st.composite
@@ -75,9 +84,9 @@ def planted_matrices(
         raise ValueError(f"r is {r} and sigma is {sigma}; expected r in (0, 1] and sigma positive, low before high")
     k = draw(st.integers(1, most)) if rank is None else rank
     ratios = [1.0, draw(st.floats(r_low, r_high))] if k > 1 else [1.0]
-    ratios += draw(
-        st.lists(st.floats(min(2.0**-10, r_low), ratios[-1]), min_size=max(k - 2, 0), max_size=max(k - 2, 0))
-    )
+    least, largest = min(2.0**-10, r_low), ratios[-1]
+    others = _vector(st.floats(least, largest), max(k - 2, 0), lambda rng, m: rng.uniform(least, largest, m), largest)
+    ratios += draw(others).tolist()
     s = draw(st.floats(low, high)) * np.array(sorted(ratios, reverse=True)[:k])
     U, V = draw(_orthonormal(d_out, k)), draw(_orthonormal(d_in, k))
     return PlantedMatrix(((U * s) @ V.T).astype(dtype), U, s, V)
@@ -115,7 +124,8 @@ def weight_matrices(
         return draw(planted_matrices(d_out, d_in, **arguments)).W
 
     if kind == "integers":
-        W = np.array(draw(_vector(st.integers(-4, 4), d_out * d_in)), float).reshape(d_out, d_in)
+        entry, fill = _whole(-4, 4)
+        W = draw(_vector(entry, d_out * d_in, fill)).reshape(d_out, d_in)
     elif kind == "zero":
         W = np.zeros((d_out, d_in))
     elif kind == "one entry":
@@ -138,34 +148,6 @@ def weight_matrices(
         raise ValueError(f"awkward has {kind!r}; expected names out of {AWKWARD}")
     with np.errstate(under="ignore"):
         return W.astype(dtype)
-
-
-class MLP(NamedTuple):
-    """A leaky ReLU perceptron, callable on (n, d_0) arrays.
-
-    Attributes
-    ----------
-    layers : list of (W, b)
-        Effective weights (d_l, d_{l-1}) and biases (d_l,), first layer first.
-    slope : float
-        Of the leaky ReLU.
-    """
-
-    layers: list[tuple[Array, Array]]
-    slope: float
-
-    def __call__(self, x: Array) -> Array:
-        """Compute the values at the rows of x, (n, d_{L+1})."""
-        return forward(*self.parameters, x, self.slope)[0]
-
-    @property
-    def parameters(self) -> tuple[list[Array], list[Array]]:
-        """The weights of all layers, and the biases."""
-        return [W for W, _ in self.layers], [b for _, b in self.layers]
-
-    def error(self, x: Array) -> Array:
-        """Bound the rounding of a value, for `assert_lipschitz`: see `forward_error_bound`."""
-        return forward_error_bound(*self.parameters, self.slope, x)
 
 
 @st.composite
@@ -195,11 +177,15 @@ def mlp_params(
     widths = [d_in or draw(width), *draw(st.lists(width, max_size=max_hidden)), d_out or draw(width)]
     slope = draw(st.sampled_from(slopes))
     halves = st.integers(-4, 4).map(lambda twice: twice / 2)
+
+    def fill(rng: np.random.Generator, m: int) -> Array:
+        return rng.integers(-4, 5, m) / 2
+
     entry = draw(st.sampled_from([halves, st.floats(-2.0, 2.0, width=16)]))
     layers = []
     for n_in, n_out in pairwise(widths):
         # as many entries whatever the width, so that a smaller width leaves the other draws where they are
-        full = np.array(draw(_vector(entry, max(n_out, max_width) * (max(n_in, max_width) + 1))))
+        full = draw(_vector(entry, max(n_out, max_width) * (max(n_in, max_width) + 1), fill))
         block = full.reshape(-1, max(n_in, max_width) + 1)[:n_out, : n_in + 1].astype(dtype)
         layers.append((block[:, 1:].copy(), block[:, 0].copy()))
     return MLP(layers, slope)
@@ -208,7 +194,7 @@ def mlp_params(
 @st.composite
 def input_pairs(
     draw: st.DrawFn,
-    d: int,
+    d: Shape,
     f: Function | None = None,
     *,
     mlp: MLP | None = None,
@@ -216,83 +202,84 @@ def input_pairs(
     n: int = 1,
     radius: float = 8.0,
     dtype: npt.DTypeLike = np.float64,
-) -> tuple[Array, Array]:
+    box: npt.ArrayLike | None = None,
+    precision: Precision = None,
+) -> Pair:
     """Draw pairs of points: far and near ones, and those that are likely to refute a bound.
 
     Parameters
     ----------
-    d : int
-        Dimension of a point.
-    f : function of an (n, d) array, optional
-        Adds pairs along the top right singular vector of the Jacobian of f at the point.
+    d : int or tuple of int
+        Dimension of a point, or its shape, such as (3, 32, 32). Beyond 32 coordinates a few are drawn, and the others
+        are 0 or come from a drawn seed.
+    f : function of an (n, d) array, or (n, *d), optional
+        Adds pairs along the top right singular vector of the Jacobian of f at the point, as it is or in round numbers.
     mlp : MLP, optional
         Adds pairs along the top right singular vector of its first layer, and pairs on both sides of a kink, across it.
         If f is not given, the Jacobian is that of `mlp`.
-    directions : (m, d) array, optional
+    directions : (m, d) array, or (m, *d), optional
         Adds pairs along these vectors.
     n : int
-        Number of pairs.
+        Number of pairs. Of very many, the first are drawn, and the others come from a drawn seed.
     radius : float
         Largest coordinate of the first point of a pair; one that is moved to a kink may have a larger one.
     dtype : floating dtype
         Of the points: take the one that f computes with.
+    box : pair (min, max), or array of shape (d, 2) or (*d, 2), optional
+        Where the bound is claimed: both points of a pair lie in it. `radius` counts where an end is infinite.
+    precision : as in `assert_lipschitz`, optional
+        No pair along a direction or across a kink is nearer than the root of the spacing of this format.
 
     Returns
     -------
-    x, y : (n, d) arrays
+    x, y : (n, d) arrays, or (n, *d)
         Row i of x and row i of y are a pair. They shrink to small numbers, and may coincide.
     """
+    shape = shape_of(d)
+    size = int(np.prod(shape))
+    sides = Box.of(box, shape, dtype)
     steep: Any = mlp if f is None else f
-    given = [unit(v) for v in np.atleast_2d(np.asarray(directions, np.float64))] if directions is not None else []
+    given = [unit(v) for v in np.asarray(directions, np.float64).reshape(-1, size)] if directions is not None else []
     if mlp is not None:
-        given.append(np.linalg.svd(mlp.layers[0][0].astype(np.float64))[2][0])
+        given.append(np.linalg.svd(mlp.layers[0][0].astype(np.float64), full_matrices=False)[2][0])
     kinds = ["far", "near"] + ["along"] * bool(given) + ["steepest"] * (steep is not None)
     kinds += ["kink"] * (mlp is not None and len(mlp.layers) > 1)
-    point = _vector(st.floats(-radius, radius, allow_subnormal=False), d).map(np.array)
-    finest = np.finfo(dtype).nmant // 2
-    pairs = []
-    for _ in range(n):
-        kind, x = draw(st.sampled_from(kinds)), draw(point)
-        if kind == "far":
-            pairs.append((x, draw(point)))
-            continue
-        length = 2.0 ** -draw(st.integers(-2, finest))
-        if kind == "near":
-            v = np.array(draw(_vector(st.floats(-1.0, 1.0, width=16), d)))
-        elif kind == "along":
-            v = draw(st.sampled_from(given))
-        elif kind == "steepest":
-            J = jacobian(steep, x.astype(dtype), length)
-            v = np.linalg.svd(J, full_matrices=False)[2][0] if np.isfinite(J).all() else np.zeros(d)
-        else:
-            assert mlp is not None
-            l = draw(st.integers(0, len(mlp.layers) - 2))
-            x, v = across_kink(mlp, l, draw(st.integers(0, len(mlp.layers[l][1]) - 1)), x)
-            x = x - draw(st.sampled_from([0.5, 0.125, 1.0])) * length * v
-        pairs.append((x, x + length * v))
-    x, y = (np.array(points).astype(dtype) for points in zip(*pairs, strict=True))
-    return x, y
+    eps = max(epsilon(dtype), epsilon(dtype if precision is None else precision))
+    wanted = Wanted(shape, sides, np.dtype(dtype), eps, radius, kinds, given, steep, mlp)
+    n_drawn = min(n, max(2, 64 // min(size, _FEW)))
+    pairs = [make_pair(_Drawn(draw), wanted) for _ in range(n_drawn)]
+    if n > n_drawn:
+        seed = draw(st.just(0) | _seeds | _seeds)
+        source = Seeded(np.random.default_rng(seed))
+        zero = sides.inside(np.zeros(size), dtype)
+        pairs += [make_pair(source, wanted) if seed else (zero, zero) for _ in range(n - n_drawn)]
+    x, y = (np.array(points).reshape(n, *shape) for points in zip(*pairs, strict=True))
+    return Pair(x, y)
 
 
-def across_kink(mlp: MLP, layer: int, unit: int, x: Array) -> tuple[Array, Array]:
-    """Return a point near x where a unit of a hidden layer has its kink, and the unit vector across the kink."""
-    v = np.zeros_like(x)
-    for _ in range(4):  # Newton's method: exact in one step unless another kink is in between
-        h, slopes = x.astype(np.float64), np.eye(len(x))
-        for l, (W, b) in enumerate(mlp.layers[: layer + 1]):
-            a, slopes = W @ h + b, W @ slopes
-            if l < layer:
-                gain = np.where(a > 0.0, 1.0, mlp.slope)
-                h, slopes = gain * a, gain[:, None] * slopes
-        norm = float(np.linalg.norm(slopes[unit]))
-        if norm < 1e-6:
-            break
-        v = slopes[unit] / norm
-        step = a[unit] / norm
-        if abs(step) > 1e6:
-            break
-        x = x - step * v
-    return x, v
+class _Drawn(NamedTuple):
+    """Choices that hypothesis makes, and shrinks."""
+
+    draw: st.DrawFn
+
+    def one_of(self, options: Sequence[Any]) -> Any:
+        return self.draw(st.sampled_from(options))
+
+    def whole(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))
+
+    def vector(self, low: Array, high: Array, width: Any = 64) -> Array:
+        """Draw a point of a box."""
+        same = bool((low == low[0]).all() and (high == high[0]).all())
+        entry = st.floats(float(low.min()), float(high.max()), allow_subnormal=False, width=width)
+        if same or len(low) > _FEW:
+            inside: Array = np.clip(
+                self.draw(_vector(entry, len(low), lambda rng, d: rng.uniform(low, high))), low, high
+            )
+            return inside
+        return np.array(
+            [self.draw(st.floats(float(a), float(b), allow_subnormal=False)) for a, b in zip(low, high, strict=True)]
+        )
 
 
 def _range(value: float | tuple[float, float]) -> tuple[float, float]:
@@ -304,8 +291,27 @@ def _dimensions(max_d: int) -> st.SearchStrategy[int]:
     return st.just(1) | st.integers(1, max_d) | st.integers(1, max_d)
 
 
-def _vector(entry: st.SearchStrategy[Any], d: int) -> st.SearchStrategy[list[Any]]:
-    return st.lists(entry, min_size=d, max_size=d)
+@st.composite
+def _vector(
+    draw: st.DrawFn,
+    entry: st.SearchStrategy[Any],
+    d: int,
+    fill: Callable[[np.random.Generator, int], Array],
+    rest: float = 0.0,
+) -> Array:
+    """Draw d numbers: each for itself if they are few, else some of them, and the others from a drawn seed or equal."""
+    if d <= _FEW:
+        return np.array(draw(st.lists(entry, min_size=d, max_size=d)), float)
+    seed = draw(st.just(0) | _seeds | _seeds)
+    v = np.asarray(fill(np.random.default_rng(seed), d), float) if seed else np.full(d, rest)
+    for i, value in draw(st.lists(st.tuples(st.integers(0, d - 1), entry), max_size=4)):
+        v[i] = value
+    return v
+
+
+def _whole(low: int, high: int) -> tuple[st.SearchStrategy[int], Callable[[np.random.Generator, int], Array]]:
+    """Whole numbers, drawn and from a generator."""
+    return st.integers(low, high), lambda rng, d: rng.integers(low, high + 1, d)
 
 
 @st.composite
@@ -313,7 +319,8 @@ def _orthonormal(draw: st.DrawFn, d: int, k: int) -> Array:
     """Draw k orthonormal columns: of a product of two reflections at vectors of small integers, or of none."""
     Q = np.eye(d)
     for _ in range(2):
-        w = np.array(draw(_vector(st.integers(-3, 3), d)), float)
+        entry, fill = _whole(-3, 3)
+        w = draw(_vector(entry, d, fill))
         if w.any():
             Q -= np.outer(Q @ w, w) * (2.0 / (w @ w))
     return Q[:, :k]
