@@ -1,22 +1,33 @@
-"""Property tests of a Lipschitz bound, for any function from (n, d) arrays to (n,) or (n, k) arrays.
+"""Property tests of a Lipschitz bound, for any function of (n, d) arrays, or of images (n, c, h, w).
 
 Which library computes the function does not matter: the kit sees points and values only. It has strategies that draw
 weights, networks and pairs of points (they need hypothesis); `assert_lipschitz`, which says whether pairs of points
 refute a bound; and `find_lipschitz_violation`, which looks for such a pair. Neither proves a bound: that is what
 `specnorm_np.bounds` is for. Row i of the result must depend on row i of the argument alone, which rules out batch
-normalisation. `check_gradient` is another tool: it compares a gradient with central differences, the oracle of all
-gradients of this package.
+normalisation; `batched` adapts a function of a single point, or of a fixed number of points. `check_gradient` is
+another tool: it compares a gradient with central differences, the oracle of all gradients of this package.
+
+Random pairs refute a claim that is wrong in many places, such as the norm of a linear map, and hardly one that is wrong
+in few: for random ReLU networks on the plane, 2-64-64-1, a hundred drawn pairs refuted a constant that was 10 % too low
+in 1 of 6, and one that was 1 % too low in none, where the search refuted 10 of 10 and 9 of 10. What neither finds is a
+steep ball of radius ¼ in ten dimensions, which no value outside of the ball hints at.
+
+Two things surprise. A function that compiles at its first call makes hypothesis complain of its deadline, hence
+`@settings(deadline=None)` below. And rounding may pass for steepness. The checks allow for the rounding of the dtypes
+that they see. If the function computes in a coarser format, say so by `precision`; if large numbers cancel in it, such
+as the biases of f(x) − f(x₀) near x₀, say by `error` how wrong a value may be.
 
 Examples
 --------
 A function of NumPy, 2-Lipschitz in the l2 norm, and one that claims to be:
 
 >>> import numpy as np
->>> from hypothesis import given
+>>> from hypothesis import given, settings
 >>> from specnorm_np.testing import assert_lipschitz, find_lipschitz_violation, input_pairs
 >>> def f(x):
 ...     return np.abs(2.0 * x - 1.0).max(axis=1)
->>> @given(pair=input_pairs(3, f))
+>>> @settings(deadline=None)
+... @given(pair=input_pairs(3, f))
 ... def test_f_is_2_lipschitz(pair):
 ...     assert_lipschitz(f, 2.0, *pair)
 >>> test_f_is_2_lipschitz()
@@ -33,6 +44,7 @@ A module of torch takes and gives arrays through two lines, and points in the dt
         with torch.no_grad():
             return net(torch.from_numpy(x)).numpy()
 
+    @settings(deadline=None)
     @given(pair=input_pairs(2, f, dtype=np.float32))
     def test_the_discriminator_keeps_its_bound(pair):
         assert_lipschitz(f, 1.0, *pair)

@@ -7,7 +7,7 @@ import numpy as np
 
 from specnorm_np.spectral import Array
 from specnorm_np.testing.perceptron import MLP, across_kink
-from specnorm_np.testing.points import Box, Function
+from specnorm_np.testing.points import Box, Function, unit
 from specnorm_np.testing.search import steepest
 
 
@@ -72,17 +72,30 @@ def make_pair(source: Source, wanted: Wanted) -> tuple[Array, Array]:
         v = source.one_of(wanted.given)
     elif kind == "steepest":
         assert wanted.steep is not None
-        v = steepest(wanted.steep, box.inside(x, dtype).reshape(wanted.shape), length, box)
+        # its mirror images are as simple as x; where a Jacobian is cheap, the steepest of the four has better chances
+        images = [x, -x, x[::-1], -x[::-1]] if 1 < d <= 64 else [x]
+        inside = [box.inside(image, dtype) for image in images]
+        slopes = [steepest(wanted.steep, image.reshape(wanted.shape), length, box) for image in inside]
+        best = int(np.argmax([np.linalg.norm(slope) for slope in slopes]))
+        x, v = inside[best], unit(slopes[best]) if slopes[best].any() else slopes[best]
     else:
         assert wanted.mlp is not None
         layers = wanted.mlp.layers
         l = source.whole(0, len(layers) - 2)
         x, v = across_kink(wanted.mlp, l, source.whole(0, len(layers[l][1]) - 1), x)
         x = x - source.one_of([0.5, 0.125, 1.0]) * length * v
-    if kind in ("along", "steepest") and v.any() and source.one_of(["round", "exact", "exact"]) == "round":
-        v = np.round(8.0 * v / np.abs(v).max()) / 8.0
-        v[np.argsort(-np.abs(v), kind="stable")[8:]] = 0.0
+    if kind in ("along", "steepest") and v.any():
+        v = _round(v, source.one_of([1e-4, 0.0, 0.0]))
     x = box.inside(x, dtype)
     ahead, behind = (box.inside(x + sign * length * v, dtype) for sign in (1.0, -1.0))
     farther = np.abs(behind - x).max() > 2.0 * np.abs(ahead - x).max()  # at the edge of the box
     return x, behind if farther else ahead
+
+
+def _round(v: Array, loss: float) -> Array:
+    """Return a vector of short fractions, of length near 1, with a cosine of 1 − loss or more with v; else v."""
+    for parts in (8.0, 64.0, 512.0):
+        short: Array = np.round(parts * v / np.abs(v).max()) / parts
+        if unit(short) @ unit(v) > 1.0 - loss:
+            return short * 2.0 ** round(-float(np.log2(np.linalg.norm(short))))
+    return v

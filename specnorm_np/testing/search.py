@@ -146,15 +146,15 @@ def jacobian(f: Function, x: npt.ArrayLike, step: float, *, box: npt.ArrayLike |
 
 
 def steepest(f: Function, x: Array, step: float, box: Box) -> Array:
-    """Return the direction in which f is steepest at a point, (d,); among 64 directions if there are very many."""
+    """Return the steepest slope of f at a point, a (d,) vector of that length; among 64 directions if d is large."""
     d, basis = x.size, None
     if d > _ALL_DIRECTIONS:
         basis = np.linalg.qr(np.random.default_rng(0).standard_normal((d, 64)))[0].T
     J = _differences(f, x.reshape(1, d).astype(np.float64), basis, step, box, x.shape, x.dtype)[0]
     if not np.isfinite(J).all():
         return np.zeros(d)
-    v = np.linalg.svd(J, full_matrices=False)[2][0]
-    return np.asarray(v if basis is None else v @ basis)
+    slope = _top(J[None])[0]
+    return slope if basis is None else np.asarray(slope @ basis)
 
 
 def _differences(
@@ -183,6 +183,29 @@ def _differences(
         slopes = np.where(span == 0.0, 0.0, (values[: m * s] - values[m * s :]) / span)
     J: Array = slopes.reshape(m, s, -1).swapaxes(1, 2)
     return J
+
+
+def _top(J: Array) -> Array:
+    """Return σ₁v₁ of matrices (m, k, s), with a sign that neighbours share: their difference is to mean something."""
+    size = np.abs(J).max(axis=(1, 2), keepdims=True)
+    size[size == 0.0] = 1.0
+    J = J / size
+    if J.shape[1] == 1:
+        top: Array = J
+    elif min(J.shape[1:]) <= 32:
+        wide = J.shape[1] <= J.shape[2]
+        w, U = np.linalg.eigh(J @ J.swapaxes(1, 2) if wide else J.swapaxes(1, 2) @ J)
+        last = U[:, :, -1:]
+        top = last.swapaxes(1, 2) @ J if wide else (np.sqrt(np.maximum(w[:, -1:], 0.0))[:, None] * last.swapaxes(1, 2))
+    else:
+        row = np.argmax((J * J).sum(axis=2), axis=1)
+        top = J[np.arange(len(J)), row][:, None]
+        for _ in range(20):
+            u = top @ J.swapaxes(1, 2)
+            top = u / np.maximum(np.linalg.norm(u, axis=2, keepdims=True), 1e-300) @ J
+    if J.shape[1] > 1:
+        top = top * np.where(top.sum(axis=2, keepdims=True) < 0.0, -1.0, 1.0)
+    return np.asarray((top * size)[:, 0])
 
 
 class _Space(NamedTuple):
@@ -251,12 +274,7 @@ class _Space(NamedTuple):
         else:
             J = _differences(self.f, middles, basis, step, self.box, self.shape, self.dtype)
         J = np.where(np.isfinite(J).all(axis=(1, 2), keepdims=True), J, 0.0)
-        if J.shape[1] == 1:
-            top: Array = J[:, 0]
-        else:
-            s, V = np.linalg.svd(J, full_matrices=False)[1:]
-            top = s[:, :1] * V[:, 0]
-            top *= np.where(top.sum(axis=1, keepdims=True) < 0.0, -1.0, 1.0)  # ± is arbitrary: differences need one
+        top = _top(J)
         return top if basis is None else np.asarray(top @ basis)
 
     def steepest(self, middle: Array, step: float, known: Array) -> Array:

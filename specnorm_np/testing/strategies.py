@@ -17,6 +17,7 @@ from specnorm_np.testing.rounding import epsilon
 
 _FEW = 32  # numbers that are drawn one by one
 _seeds = st.integers(1, 2**32 - 1)
+_seed_or_0 = st.just(0) | _seeds | _seeds | _seeds | _seeds
 
 
 class PlantedMatrix(NamedTuple):
@@ -249,7 +250,7 @@ def input_pairs(
     n_drawn = min(n, max(2, 64 // min(size, _FEW)))
     pairs = [make_pair(_Drawn(draw), wanted) for _ in range(n_drawn)]
     if n > n_drawn:
-        seed = draw(st.just(0) | _seeds | _seeds)
+        seed = draw(_seed_or_0)
         source = Seeded(np.random.default_rng(seed))
         zero = sides.inside(np.zeros(size), dtype)
         pairs += [make_pair(source, wanted) if seed else (zero, zero) for _ in range(n - n_drawn)]
@@ -302,7 +303,7 @@ def _vector(
     """Draw d numbers: each for itself if they are few, else some of them, and the others from a drawn seed or equal."""
     if d <= _FEW:
         return np.array(draw(st.lists(entry, min_size=d, max_size=d)), float)
-    seed = draw(st.just(0) | _seeds | _seeds)
+    seed = draw(_seed_or_0)
     v = np.asarray(fill(np.random.default_rng(seed), d), float) if seed else np.full(d, rest)
     for i, value in draw(st.lists(st.tuples(st.integers(0, d - 1), entry), max_size=4)):
         v[i] = value

@@ -129,3 +129,13 @@ def test_the_jacobian_of_the_caller_is_used():
     v = (found.x - found.y) / found.distance
     assert sum(calls) > 1000
     assert abs(v @ [0.6, 0.8]) > 0.99
+
+
+@pytest.mark.parametrize(("k", "d"), [(3, 40), (40, 3), (50, 50)])
+def test_the_norm_of_a_jacobian_of_any_shape_is_found(k, d):
+    """Gradients point along the top right singular vector, whether outputs are few, or inputs, or neither."""
+    W = np.random.default_rng(0).standard_normal((k, d))
+    W[-1] *= 4.0
+    few = {"n": 32, "n_rounds": 3, "jac": lambda x: np.broadcast_to(W, (len(x), k, d))}
+    found = find_lipschitz_violation(lambda x: x @ W.T, 1.0, d, **few, rng=np.random.default_rng(0))
+    assert found.ratio == pytest.approx(np.linalg.norm(W, 2), rel=1e-6)
