@@ -100,6 +100,8 @@ What the paper compares with (3, Appendices D and E)
     BatchNorm, LayerNorm    normalised activations
     NormalizedMLP           the network that has them
     orthonormal_layers      the start of the orthonormal method
+    Piecewise               a schedule of a learning rate or of K, linear between given points
+    ScheduledK              spectral normalisation with a K that follows a schedule
 
 Training in a line
     fit                     a GAN on a toy distribution or on your own points, with its history and samples
@@ -135,6 +137,7 @@ _HOME = {
     "rivals.projections": "Clip SingularValueClip USV orthonormalized",
     "rivals.penalties": "Orthonormal SpectralNormPenalty GradientPenalty interpolate orthonormal_layers",
     "rivals.activation_norms": "BatchNorm LayerNorm NormalizedMLP",
+    "rivals.schedules": "Piecewise ScheduledK",
     "runs.fit": "fit",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -240,6 +243,7 @@ if TYPE_CHECKING:
         SingularValueClip as SingularValueClip,
         orthonormalized as orthonormalized,
     )
+    from specnorm_np.rivals.schedules import Piecewise as Piecewise, ScheduledK as ScheduledK
     from specnorm_np.runs.fit import fit as fit
     from specnorm_np.spectral import (
         SingularTriplet as SingularTriplet,

@@ -92,8 +92,9 @@ class GAN:
         Real points in a step of D, generated points in a step of D and in a step of G. The paper does not state it.
     steps : int
         Generator updates of the whole run.
-    decay_from : int or None
-        From which generator update on the learning rates fall linearly to 0 at `steps`; None for never. B.3.
+    d_rate, g_rate : function (progress) -> float
+        Factor of either learning rate at a share `progress` in [0, 1) of the run, by default 1. B.3 lets it fall
+        linearly; other schedules are not in the paper.
     average : float in [0, 1)
         Decay rate of the exponential average of G's parameters, 0 for none; see `averaged`. It is not in the paper.
     g_scale : float, positive
@@ -121,16 +122,15 @@ class GAN:
     n_dis: int = 1
     batch: int = 128
     steps: int = 20_000
-    decay_from: int | None = None
+    d_rate: Callable[[float], float] = linear_decay
+    g_rate: Callable[[float], float] = linear_decay
     average: float = 0.0
     g_scale: float = 1.0
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
         if self.d_widths[0] != self.g_widths[-1] or self.d_widths[-1] != 1:
-            raise ValueError(
-                f"d_widths is {self.d_widths}, g_widths {self.g_widths}; expected G's last first, and 1 last"
-            )
+            raise ValueError(f"d_widths is {self.d_widths}, g_widths {self.g_widths}; expected (d, …, 1) and (…, d)")
         for name in ("n_dis", "batch", "steps"):
             check_count(name, getattr(self, name))
         check_share("average", self.average)
@@ -333,13 +333,14 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
     """
     step, D, G, G_mean, streams = state
     while step < gan.steps:
-        rate, step = linear_decay(step, gan.steps, gan.decay_from), step + 1
+        progress, step = step / gan.steps, step + 1
         try:
             for _ in range(gan.n_dis):
                 x_real = sample_real(gan.batch, rng=streams["data"]).astype(gan.dtype, copy=False)
                 x_fake = generate(gan, G.theta, latents(gan, gan.batch, rng=streams["latent"]))
-                D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, x_fake, rate, rng=streams["interpolation"])
-            G, g_loss = g_step(gan, G, D, latents(gan, gan.batch, rng=streams["latent"]), rate)
+                rate, rng = gan.d_rate(progress), streams["interpolation"]
+                D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, x_fake, rate, rng=rng)
+            G, g_loss = g_step(gan, G, D, latents(gan, gan.batch, rng=streams["latent"]), gan.g_rate(progress))
         except Diverged as error:
             raise Diverged(f"diverged at step {step}: {error}") from None
         if not np.isfinite(d_loss + g_loss):

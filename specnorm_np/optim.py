@@ -122,12 +122,12 @@ TABLE_1 = {
 }
 
 
-def linear_decay(step: int, steps: int, start: int | None) -> float:
-    """Return the factor of α at `step`, counted from 0: 1 up to `start`, then linearly down to 0 at `steps`. B.3.
+def linear_decay(progress: float, start: float = 1.0) -> float:
+    """Return the factor of α at a share `progress` of the run: 1 up to `start`, then linearly down to 0. B.3.
 
-    Without a `start` the factor is always 1.
+    With `start` = 1 the factor is always 1.
     """
-    return 1.0 if start is None or step < start else (steps - step) / (steps - start)
+    return 1.0 if progress < start else (1.0 - progress) / (1.0 - start)
 
 
 def averaged(mean: Array, theta: Array, decay: float, t: int) -> Array:

@@ -7,8 +7,9 @@ from typing import Any
 
 from specnorm_np.optim import TABLE_1
 from specnorm_np.rivals.methods import METHODS
+from specnorm_np.rivals.schedules import Piecewise
 from specnorm_np.runs.compare import ADAM, parse_seeds, plan
-from specnorm_np.runs.config import LOSSES, Config, from_json, from_options
+from specnorm_np.runs.config import LOSSES, PRESETS, STEEPNESS, Config, from_json, from_options
 from specnorm_np.toy.targets import TARGETS
 
 TARGET_OPTIONS = ("n_modes", "n_side", "radius", "spacing", "std")
@@ -34,17 +35,30 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
         how.add_argument("--method", choices=METHODS, metavar="NAME", help=f"see below (default {d.method})")
         how.add_argument("--setting", choices=TABLE_1, help="Adam and n_dis of a row of the paper's Table 1")
         how.add_argument("--seed", type=int, help=f"(default {d.seed})")
-    how.add_argument("--K", type=float, help="Lipschitz constant per layer (default 1; 2 on the grid); D's is K^(L+1)")
+    how.add_argument("--preset", choices=PRESETS, help="fine: takes minutes, and comes closer to the target")
+    how.add_argument(
+        "--K",
+        type=float,
+        help=f"Lipschitz constant per layer (default: D's, K^(L+1), is {STEEPNESS:g} over the spread of the data)",
+    )
+    how.add_argument("--K-schedule", type=_schedule, metavar="P:F,P:F", help="factor F of K at a share P of the run")
     how.add_argument("--n-iter", type=int, help=f"power iterations per update (default {d.n_iter})")
     how.add_argument("--loss", choices=LOSSES, help="(default: standard, with -log D for G; wasserstein for wgan-gp)")
-    how.add_argument(
-        "--alpha", "--lr", type=float, help=f"learning rate of Adam (default {d.alpha:g}; 0.002 on the grid)"
-    )
+    how.add_argument("--alpha", "--lr", type=float, help="learning rate of Adam, for D and G alike")
+    how.add_argument("--d-alpha", type=float, help=f"learning rate of D (default {d.d_alpha:g})")
+    how.add_argument("--g-alpha", type=float, help=f"learning rate of G (default {d.g_alpha:g})")
     how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
     how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
     how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
     how.add_argument("--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid)")
-    how.add_argument("--decay", type=float, help="share of the run after which alpha falls (default 0.5; grid 0.3)")
+    how.add_argument("--decay", type=float, help=f"share of the run after which the rates fall (default {d.decay:g})")
+    for name in ("d", "g"):
+        how.add_argument(
+            f"--{name}-schedule",
+            type=_schedule,
+            metavar="P:F,P:F",
+            help=f"instead: factor F of the rate of {name.upper()} at a share P of the run, linear in between",
+        )
     how.add_argument(
         "--batch",
         "--batch-size",
@@ -56,7 +70,9 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
     for name in ("d", "g"):
         size.add_argument(f"--{name}-width", type=int, help=f"of the hidden layers of {name.upper()} (default 128)")
         size.add_argument(f"--{name}-depth", type=int, help=f"number of hidden layers of {name.upper()} (default 3)")
-    size.add_argument("--g-scale", type=float, help="start of G's last weights, times He's (default 1; 3 on the grid)")
+    size.add_argument(
+        "--g-scale", type=float, help="factor of G's last weights at the start (default: the spread of the data)"
+    )
     size.add_argument("--latent", type=int, help=f"dimension of z (default {d.latent})")
     size.add_argument("--dtype", choices=("float32", "float64"), help=f"(default {d.dtype})")
     files = train.add_argument_group("files")
@@ -85,22 +101,34 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
         fields |= {"data": None, "target_options": {}}
     if "setting" in given:
         adam, n_dis = TABLE_1[given["setting"]]
-        fields |= {"alpha": adam.alpha, "beta1": adam.beta1, "beta2": adam.beta2, "n_dis": n_dis}
+        fields |= dict(zip(ADAM, (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis), strict=True))
     target_options = {name: given[name] for name in TARGET_OPTIONS if name in given}
     if target_options:
         fields["target_options"] = {**fields.get("target_options", {}), **target_options}
+    if "alpha" in given:
+        fields |= {"d_alpha": given["alpha"], "g_alpha": given["alpha"]}
     own = {field.name for field in dataclasses.fields(Config)}
     return {**fields, **{name: value for name, value in given.items() if name in own}}
 
 
+def _schedule(text: str) -> tuple[tuple[float, float], ...]:
+    """Read a schedule as it is typed: "0.5:1,1:0"."""
+    try:
+        points = tuple(tuple(map(float, point.split(":"))) for point in text.split(","))
+        return Piecewise(points).points  # type: ignore[arg-type]
+    except ValueError as error:
+        message = f"{text!r} is no schedule; expected one like 0.5:1,1:0 ({error})"
+        raise argparse.ArgumentTypeError(message) from None
+
+
 def config_of(options: argparse.Namespace) -> Config:
     """Make the config of `train`."""
-    return from_options(fields_of(options))
+    return from_options(fields_of(options), getattr(options, "preset", None))
 
 
 def plan_of(options: argparse.Namespace) -> list[Config]:
     """Make the configs of `compare`. Without `--settings` it is D, unless something else is said about Adam."""
-    adam = [name for name in ADAM if hasattr(options, name)]
+    adam = [name for name in ("alpha", *ADAM) if hasattr(options, name)]
     settings = getattr(options, "settings", None)
     if settings is not None and adam:
         raise ValueError(f"both --settings and --{adam[0].replace('_', '-')} are given; expected one of them")
@@ -108,4 +136,4 @@ def plan_of(options: argparse.Namespace) -> list[Config]:
         settings = "D"
     names = [name.strip() for name in options.methods.split(",")]
     rows = None if settings is None else [name.strip() for name in settings.split(",")]
-    return plan(names, rows, parse_seeds(options.seeds), fields_of(options))
+    return plan(names, rows, parse_seeds(options.seeds), fields_of(options), getattr(options, "preset", None))

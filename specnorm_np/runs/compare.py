@@ -34,7 +34,7 @@ from specnorm_np.runs.config import Config, from_options, to_json
 from specnorm_np.runs.storage import write_text
 from specnorm_np.runs.threads import THREAD_VARIABLES
 
-ADAM = ("alpha", "beta1", "beta2", "n_dis")
+ADAM = ("d_alpha", "g_alpha", "beta1", "beta2", "n_dis")
 """What a setting of Table 1 sets."""
 
 
@@ -69,7 +69,11 @@ class Result(NamedTuple):
 
 
 def plan(
-    methods: Iterable[str], settings: Iterable[str] | None, seeds: Iterable[int], base: Mapping[str, Any]
+    methods: Iterable[str],
+    settings: Iterable[str] | None,
+    seeds: Iterable[int],
+    base: Mapping[str, Any],
+    preset: str | None = None,
 ) -> list[Config]:
     """Make the configs of a comparison, each combination once.
 
@@ -80,7 +84,8 @@ def plan(
         Each sets α, β₁, β₂ and n_dis, whatever `base` says; without any, `base` does.
     seeds : whole numbers
     base : mapping
-        The other fields of `Config`; those that it does not have are the target's defaults.
+        The other fields of `Config`; those that it does not have are the defaults of the preset and of the target.
+    preset : name of `PRESETS`, optional
 
     Raises
     ------
@@ -95,9 +100,9 @@ def plan(
         if setting not in TABLE_1:
             raise ValueError(f"setting is {setting!r}; expected one of {', '.join(TABLE_1)}")
         adam, n_dis = TABLE_1[setting]
-        rows.append({"alpha": adam.alpha, "beta1": adam.beta1, "beta2": adam.beta2, "n_dis": n_dis})
+        rows.append(dict(zip(ADAM, (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis), strict=True)))
     return [
-        from_options({**base, **row, "method": method, "seed": seed})
+        from_options({**base, **row, "method": method, "seed": seed}, preset)
         for method in names
         for row in rows or [{}]
         for seed in numbers

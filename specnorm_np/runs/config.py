@@ -3,28 +3,56 @@
 import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from specnorm_np.gan import GAN
 from specnorm_np.losses import HINGE, SATURATING, STANDARD, WASSERSTEIN
-from specnorm_np.optim import Adam
+from specnorm_np.optim import Adam, linear_decay
 from specnorm_np.rivals.methods import METHODS, fields_of
+from specnorm_np.rivals.schedules import Piecewise, ScheduledK
 from specnorm_np.toy.points import Points
-from specnorm_np.toy.targets import TARGETS, Target
+from specnorm_np.toy.targets import TARGETS, Target, spread
 
-FORMAT = 1
+FORMAT = 2
+Schedule = tuple[tuple[float, float], ...]
 LOSSES = {"standard": STANDARD, "saturating": SATURATING, "hinge": HINGE, "wasserstein": WASSERSTEIN}
-DEFAULTS = {"grid": {"K": 2.0, "alpha": 2e-3, "decay": 0.3, "batch": 256, "steps": 25_000, "g_scale": 3.0}}
+STEEPNESS = 160.0
+"""The default Lipschitz constant of D, times the spread of the data: so much may f change over one spread."""
+DEFAULTS: dict[str, dict[str, Any]] = {"grid": {"batch": 256, "steps": 25_000}}
 """Where the defaults of a target differ from those of `Config`."""
+PRESETS: dict[str, dict[str, Any]] = {"fine": {"batch": 512}}
+"""Sets of defaults by name."""
 
 
 @dataclass(frozen=True)
 class Config:
     """All choices of a run. The command's help says what each is; `Config()` is what `specnorm-np train` does.
+
+    `GAN()` has the defaults of the paper. Those of a `Config` are what trains the toy targets well, and differ from it
+    in what is listed here. None of it is in the paper.
+
+    Parameters
+    ----------
+    K : float or None
+        Lipschitz constant per layer. None chooses it by the spread s of the data, their root mean square coordinate:
+        K^(L+1) = 160/s. The paper has 1; its images are bounded by 1, and it does not ask for detail as fine as a mode.
+    K_schedule : pairs (progress, factor) or None
+        Factor of K during the run, linear in between; None for a constant K.
+    d_alpha, g_alpha : float
+        Learning rates of D and of G, here five times apart: two time scales (Heusel et al. 2017).
+    d_schedule, g_schedule : pairs (progress, factor) or None
+        Factor of either rate during the run, linear in between. None lets it fall linearly to 0 from `decay` on.
+    decay : float in [0, 1]
+        Share of the run; 1 for rates that do not fall.
+    average : float in [0, 1)
+        Decay rate of the average of G that samples are drawn from.
+    g_scale : float or None
+        Factor of G's last weights at the start. None takes the spread of the data.
 
     Raises
     ------
@@ -36,10 +64,14 @@ class Config:
     target_options: dict[str, float] = field(default_factory=dict)
     data: str | None = None
     method: str = "sn"
-    K: float = 1.0
+    K: float | None = None
+    K_schedule: Schedule | None = None
     n_iter: int = 1
     loss: str | None = None
-    alpha: float = 1.5e-3
+    d_alpha: float = 2e-3
+    g_alpha: float = 4e-4
+    d_schedule: Schedule | None = None
+    g_schedule: Schedule | None = None
     beta1: float = 0.5
     beta2: float = 0.999
     n_dis: int = 1
@@ -50,18 +82,23 @@ class Config:
     d_depth: int = 3
     g_width: int = 128
     g_depth: int = 3
-    g_scale: float = 1.0
+    g_scale: float | None = None
     latent: int = 2
     dtype: str = "float32"
-    average: float = 0.999
+    average: float = 0.99
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("n_iter", "n_dis", "steps", "batch", "d_width", "d_depth", "g_width", "g_depth", "latent"):
             self._check(name, int, 1)
         self._check("seed", int, 0)
-        for name in ("K", "alpha", "g_scale"):
+        for name in ("d_alpha", "g_alpha"):
             self._check(name, float, math.ulp(0.0))
+        for name in ("K", "g_scale"):
+            if getattr(self, name) is not None:
+                self._check(name, float, math.ulp(0.0))
+        for name in ("K_schedule", "d_schedule", "g_schedule"):
+            object.__setattr__(self, name, _as_schedule(name, getattr(self, name)))
         for name, most in (("beta1", 1.0), ("beta2", 1.0), ("average", 1.0), ("decay", math.inf)):
             self._check(name, float, 0.0, below=most)
         for name, choices in (("method", METHODS), ("dtype", ("float32", "float64"))):
@@ -88,12 +125,31 @@ def _check_choice(name: str, value: Any, choices: Any) -> None:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
 
 
-def from_options(options: Mapping[str, Any]) -> Config:
-    """Make a config of the given fields and, for the others, the defaults of its target."""
+def _as_schedule(name: str, points: Any) -> Schedule | None:
+    if points is None:
+        return None
+    try:
+        return Piecewise(tuple(map(tuple, points))).points
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is {points!r}: {error}") from None
+
+
+def from_options(options: Mapping[str, Any], preset: str | None = None) -> Config:
+    """Make a config of the given fields and, for the others, the defaults of the preset and of its target.
+
+    The option `alpha` stands for `d_alpha` and `g_alpha`, where they are not given themselves.
+    """
+    options = dict(options)
+    if "alpha" in options:
+        alpha = options.pop("alpha")
+        options = {"d_alpha": alpha, "g_alpha": alpha} | options
     unknown = sorted(set(options) - {f.name for f in fields(Config)})
     if unknown:
         raise ValueError(f"the config has the unknown field {unknown[0]!r}")
     defaults = DEFAULTS.get(str(options.get("target")), {}) if options.get("data") is None else {}
+    if preset is not None:
+        _check_choice("preset", preset, PRESETS)
+        defaults = defaults | PRESETS[preset]
     return Config(**{**defaults, **options})
 
 
@@ -117,6 +173,8 @@ def from_json(text: str) -> dict[str, Any]:
     if not isinstance(fields_, dict) or not isinstance(fields_.get("format"), int):
         raise ValueError("it is not a config: it has no format number")
     version = fields_.pop("format")
+    if version == 1:  # in which K and the rates had no schedules
+        fields_ = {"K_schedule": None, "d_schedule": None, "g_schedule": None, **fields_}
     if version > FORMAT:
         raise ValueError(f"it has format {version}, from a newer version of specnorm-np; this one reads up to {FORMAT}")
     return fields_
@@ -141,24 +199,37 @@ def make_target(config: Config) -> Target:
 
 def make_gan(config: Config, target: Target) -> GAN:
     """Make the GAN that a config asks for, with D and G as wide as the target's points."""
-    adam = Adam(config.alpha, config.beta1, config.beta2)
-    fields = fields_of(config.method, config.K, config.n_iter)
+    K = per_layer_K(config, target)
+    fields = fields_of(config.method, K, config.n_iter)
+    if config.K_schedule is not None and METHODS[config.method].bounded:
+        schedule = Piecewise(tuple((progress, K * factor) for progress, factor in config.K_schedule))
+        fields["normalizer"] = ScheduledK(fields["normalizer"], schedule, config.steps * config.n_dis)
     if config.loss is not None:
         fields["loss"] = LOSSES[config.loss]
     return GAN(
         **fields,
         d_widths=(target.dim, *[config.d_width] * config.d_depth, 1),
         g_widths=(config.latent, *[config.g_width] * config.g_depth, target.dim),
-        d_optim=adam,
-        g_optim=adam,
+        d_optim=Adam(config.d_alpha, config.beta1, config.beta2),
+        g_optim=Adam(config.g_alpha, config.beta1, config.beta2),
         n_dis=config.n_dis,
         batch=config.batch,
         steps=config.steps,
-        decay_from=round(config.decay * config.steps) if config.decay < 1.0 else None,
+        d_rate=_rate(config.d_schedule, config.decay),
+        g_rate=_rate(config.g_schedule, config.decay),
         average=config.average,
-        g_scale=config.g_scale,
+        g_scale=spread(target) if config.g_scale is None else config.g_scale,
         dtype=config.dtype,
     )
+
+
+def per_layer_K(config: Config, target: Target) -> float:
+    """Return K of a layer of D: the one that is asked for, or the one that suits the spread of the data."""
+    return (STEEPNESS / spread(target)) ** (1.0 / (config.d_depth + 1)) if config.K is None else config.K
+
+
+def _rate(schedule: Schedule | None, decay: float) -> Callable[[float], float]:
+    return partial(linear_decay, start=decay) if schedule is None else Piecewise(schedule)
 
 
 def title(config: Config, target: Target) -> str:
@@ -170,6 +241,7 @@ def title(config: Config, target: Target) -> str:
     method, lipschitz = METHODS[config.method], ""
     if method.bounded:
         with np.errstate(over="ignore"):
-            bound = float(np.float64(config.K) ** (config.d_depth + 1))
-        lipschitz = f", K = {config.K:g} per layer, {bound:g} for D"
+            K = np.float64(per_layer_K(config, target))
+            bound = float(K ** (config.d_depth + 1))
+        lipschitz = f", K = {K:.4g} per layer, {bound:.4g} for D"
     return f"{what}, {method.text}{lipschitz}"

@@ -19,10 +19,10 @@ METRICS = ("modes", "modes_total", "high_quality", "reverse_kl", "frechet", "lip
 
 
 def setting_of(config: Config) -> str:
-    """Name the row of Table 1 that a config has, or give α, β₁, β₂, n_dis."""
+    """Name the row of Table 1 that a config has, or give α of D, α of G, β₁, β₂, n_dis."""
     own = tuple(getattr(config, name) for name in ADAM)
     for name, (adam, n_dis) in TABLE_1.items():
-        if own == (adam.alpha, adam.beta1, adam.beta2, n_dis):
+        if own == (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis):
             return name
     return ", ".join(f"{value:g}" for value in own)
 

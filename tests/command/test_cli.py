@@ -73,7 +73,7 @@ def test_a_config_starts_another_run_and_options_win(folder):
 def test_settings_of_table_1(folder):
     assert run("train", *TINY, "--quiet", "--out", "a", "--setting", "F", "--alpha", "0.002") == 0
     config = json.loads((folder / "a/config.json").read_text())
-    assert [config[name] for name in ("alpha", "beta1", "beta2", "n_dis")] == [0.002, 0.9, 0.999, 5]
+    assert [config[name] for name in ("d_alpha", "g_alpha", "beta1", "beta2", "n_dis")] == [0.002, 0.002, 0.9, 0.999, 5]
 
 
 def test_ctrl_c_saves_and_resume_ends_with_the_same_bits(folder, capsys, monkeypatch):

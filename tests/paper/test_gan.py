@@ -5,6 +5,7 @@ with W̄ = KW/(ũᵀWṽ) for fixed ũ, ṽ. Eqs. (8), (12), (15)-(17), (20)-(23
 """
 
 import copy
+from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
@@ -30,7 +31,7 @@ from specnorm_np.gan import (
 from specnorm_np.losses import HINGE, SATURATING, STANDARD, WASSERSTEIN, Loss
 from specnorm_np.network import MLP, Params
 from specnorm_np.normalizers import Identity, SpectralNorm
-from specnorm_np.optim import SGD, TABLE_1, Adam
+from specnorm_np.optim import SGD, TABLE_1, Adam, linear_decay
 from specnorm_np.spectral import power_iteration
 from specnorm_np.testing.gradcheck import check_gradient
 
@@ -462,7 +463,8 @@ def test_the_streams_are_independent_of_each_other():
 
 @pytest.mark.parametrize("at", [0, 1, 3])
 def test_a_run_goes_on_to_the_same_bits_from_any_state(at):
-    gan = small(n_dis=2, average=0.9, decay_from=2)
+    falls = partial(linear_decay, start=0.4)
+    gan = small(n_dis=2, average=0.9, d_rate=falls, g_rate=falls)
     whole = run(gan, 5)
     middle = copy.deepcopy(start(gan, 5) if at == 0 else whole[at - 1][0])
     rest = run(gan, state=middle)
@@ -512,11 +514,12 @@ class Recorder:
         return theta - 1e-3 * rate * dtheta, None
 
 
-def test_both_learning_rates_fall_linearly_from_decay_from_on():
+def test_each_learning_rate_follows_its_own_schedule():
     d_optim, g_optim = Recorder(), Recorder()
-    run(small(decay_from=2, n_dis=2, d_optim=d_optim, g_optim=g_optim))
+    g_rate = partial(linear_decay, start=0.4)
+    run(small(d_rate=lambda progress: 2.0 + progress, g_rate=g_rate, n_dis=2, d_optim=d_optim, g_optim=g_optim))
     assert g_optim.rates == pytest.approx([1, 1, 1, 2 / 3, 1 / 3])
-    assert d_optim.rates == [rate for rate in g_optim.rates for _ in range(2)]
+    assert d_optim.rates == pytest.approx([2.0, 2.0, 2.2, 2.2, 2.4, 2.4, 2.6, 2.6, 2.8, 2.8])
     constant = Recorder()
     run(small(g_optim=constant))
     assert constant.rates == [1.0] * 5
@@ -601,7 +604,7 @@ def test_the_default_is_setting_c_with_everything_normalised_but_g():
     assert len(state.D.norms) == len(gan.d_widths) - 1
     assert all(norm.sigma > 0.0 for norm in state.D.norms)
     assert state.G.norms == (None,) * (len(gan.g_widths) - 1)
-    assert gan.decay_from is None
+    assert [gan.d_rate(step / 5) for step in range(5)] == [gan.g_rate(step / 5) for step in range(5)] == [1.0] * 5
 
 
 def test_latents_are_standard_normal():

@@ -132,19 +132,22 @@ def test_table_1():
 
 
 @pytest.mark.parametrize(
-    ("step", "factor"),
-    [(0, 1.0), (399, 1.0), (400, 1.0), (425, 0.5), (449, 0.02), (450, 0.0)],
+    ("progress", "factor"),
+    [(0.0, 1.0), (0.5, 1.0), (0.75, 1.0), (0.8125, 0.75), (0.875, 0.5), (0.9375, 0.25), (1.0, 0.0)],
 )
-def test_linear_decay_of_b3(step, factor):
-    assert linear_decay(step, 450, 400) == pytest.approx(factor, abs=1e-15)
+def test_linear_decay_of_b3(progress, factor):
+    assert linear_decay(progress, 0.75) == factor  # all of these are exact in binary
 
 
-@given(steps=st.integers(2, 1000), data=st.data())
-def test_linear_decay_never_rises_and_is_positive_before_the_end(steps, data):
-    start = data.draw(st.integers(0, steps - 1))
-    factors = [linear_decay(step, steps, start) for step in range(steps)]
+@given(start=st.floats(0.0, 1.0), steps=st.integers(2, 1000))
+def test_linear_decay_never_rises_and_is_positive_before_the_end(start, steps):
+    factors = [linear_decay(step / steps, start) for step in range(steps)]
     assert (np.diff(factors) <= 0.0).all()
     assert 0.0 < factors[-1] <= factors[0] == 1.0
+
+
+def test_without_a_start_the_rate_does_not_decay():
+    assert [linear_decay(step / 7) for step in range(7)] == [1.0] * 7
 
 
 NOT_POSITIVE = [0.0, -1.0, math.inf, math.nan]

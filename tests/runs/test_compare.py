@@ -74,10 +74,10 @@ def test_a_plan_is_every_combination_once():
 
 def test_a_setting_of_table_1_wins_and_without_one_the_base_does():
     (c,) = plan(["sn"], ["F"], [0], {"alpha": 0.5, "n_dis": 2})
-    assert (c.alpha, c.beta1, c.beta2, c.n_dis) == (1e-3, 0.9, 0.999, 5)
+    assert (c.d_alpha, c.g_alpha, c.beta1, c.beta2, c.n_dis) == (1e-3, 1e-3, 0.9, 0.999, 5)
     (c,) = plan(["sn"], None, [0], {"alpha": 0.5, "n_dis": 2, "seed": 7, "method": "wn"})
-    assert (c.alpha, c.n_dis, c.seed, c.method) == (0.5, 2, 0, "sn")
-    assert tables.setting_of(c) == "0.5, 0.5, 0.999, 2"
+    assert (c.d_alpha, c.g_alpha, c.n_dis, c.seed, c.method) == (0.5, 0.5, 2, 0, "sn")
+    assert tables.setting_of(c) == "0.5, 0.5, 0.5, 0.999, 2"
 
 
 def test_the_base_keeps_the_defaults_of_its_target():
@@ -114,8 +114,8 @@ def test_what_are_no_seeds(text):
 
 
 def test_equal_configs_have_one_key():
-    a = Config(alpha=1.0, K=2.0, target_options={"radius": 2.0, "std": 0.1})
-    b = Config(alpha=1, K=2, target_options={"std": 0.1, "radius": 2})
+    a = Config(d_alpha=1.0, K=2.0, target_options={"radius": 2.0, "std": 0.1})
+    b = Config(d_alpha=1, K=2, target_options={"std": 0.1, "radius": 2})
     assert a == b
     assert key(a) == key(b)
 
@@ -123,7 +123,8 @@ def test_equal_configs_have_one_key():
 def test_every_field_and_the_format_are_in_the_key(monkeypatch, tmp_path):
     (tmp_path / "x.csv").write_text("1,2\n3,4\n")
     other = {"target": "grid", "target_options": {"std": 0.1}, "data": str(tmp_path / "x.csv"), "method": "wn"}
-    other |= {"loss": "hinge", "dtype": "float64"}
+    other |= {"loss": "hinge", "dtype": "float64", "K": 3.0, "g_scale": 2.0}
+    other |= {f"{name}_schedule": ((0.5, 1.0), (1.0, 0.5)) for name in ("K", "d", "g")}
     configs = [Config()]
     for field in dataclasses.fields(Config):
         old = getattr(Config(), field.name)
@@ -334,7 +335,9 @@ def test_what_differs_otherwise_has_a_column_and_every_target_its_perfect_sample
     results = [finished(c, 8, 0.9, 0.1, 0.2) for c in configs[:2]] + [finished(configs[2], None, None, None, 0.2, None)]
     head, _, *rows = map(cells, tables.table(results))
     assert head[:4] == ["method", "setting", "target", "K"]
-    assert [row[:4] for row in rows[:3]] == [["sn", "0.0015, 0.5, 0.999, 1", c.target, str(c.K)] for c in configs]
+    assert [row[:4] for row in rows[:3]] == [
+        ["sn", "0.002, 0.0004, 0.5, 0.999, 1", c.target, str(c.K)] for c in configs
+    ]
     assert rows[2][5:8] == ["–", "–", "–"]
     assert [row[0:3] for row in rows[3:]] == [["perfect sampler", "", "ring"], ["perfect sampler", "", "moons"]]
 
@@ -417,10 +420,10 @@ def test_the_defaults(folder, capsys):
 
 def test_adam_of_its_own_or_of_a_file(folder):
     assert command("--quiet", "--methods=sn", "--seeds=0", "--alpha=0.25", "--out=a") == 0
-    assert 'sn,"0.25, 0.5, 0.999, 1",' in (folder / "a/results.csv").read_text()
+    assert 'sn,"0.25, 0.25, 0.5, 0.999, 1",' in (folder / "a/results.csv").read_text()
     (path,) = (folder / "a").glob("*/config.json")
     assert command("--quiet", "--methods=wn", "--seeds=0", f"--config={path}", "--out=b") == 0
-    assert 'wn,"0.25, 0.5, 0.999, 1",' in (folder / "b/results.csv").read_text()
+    assert 'wn,"0.25, 0.25, 0.5, 0.999, 1",' in (folder / "b/results.csv").read_text()
     assert command("--quiet", "--methods=wn", "--seeds=0", f"--config={path}", "--out=c", "--settings=E") == 0
     assert "wn,E," in (folder / "c/results.csv").read_text()
 

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from specnorm_np import gan as algorithm
 from specnorm_np.runs import run as runs
-from specnorm_np.runs.config import Config, from_json, from_options, make_gan, make_target, to_json
+from specnorm_np.runs.config import STEEPNESS, Config, from_json, from_options, make_gan, make_target, to_json
 from specnorm_np.runs.storage import flatten, restore, write
 
 TINY = Config(steps=20, batch=8, d_width=8, d_depth=2, g_width=8, g_depth=2)
@@ -175,7 +175,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
 
 
 def test_divergence_names_the_step_and_keeps_the_last_checkpoint(tmp_path):
-    run = runs.create(dataclasses.replace(TINY, alpha=1e37, steps=2000), tmp_path / "run")
+    run = runs.create(dataclasses.replace(TINY, d_alpha=1e37, g_alpha=1e37, steps=2000), tmp_path / "run")
     with pytest.raises(algorithm.Diverged, match=r"step \d+"), np.errstate(all="ignore"):
         runs.train(run)
     assert np.isfinite(runs.load(tmp_path / "run").state.G.theta.vector).all()
@@ -191,8 +191,8 @@ def test_config_survives_json(steps, K, method, target):
 
 
 def test_the_grid_has_its_own_defaults_unless_told_otherwise():
-    assert from_options({"target": "grid"}).K == 2.0
-    assert from_options({"target": "grid", "K": 1.0}).K == 1.0
+    assert from_options({"target": "grid"}).batch == 256
+    assert from_options({"target": "grid", "batch": 16}).batch == 16
     assert from_options({}) == Config()
 
 
@@ -207,7 +207,7 @@ def test_the_grid_has_its_own_defaults_unless_told_otherwise():
         ("steps", 0),
         ("steps", 1.5),
         ("steps", True),
-        ("alpha", 0),
+        ("d_alpha", 0),
         ("beta1", 1.0),
         ("average", -0.1),
         ("decay", 1.5),
@@ -240,12 +240,65 @@ def test_a_config_of_a_newer_version():
         from_json('{"format": 99}')
 
 
+def test_alpha_stands_for_both_rates_where_they_are_not_given():
+    config = from_options({"alpha": 0.5, "g_alpha": 0.25})
+    assert (config.d_alpha, config.g_alpha) == (0.5, 0.25)
+    with pytest.raises(ValueError, match="d_alpha is -1"):
+        from_options({"alpha": -1})
+
+
+def test_a_preset_gives_way_to_what_is_given():
+    assert from_options({}, "fine").batch > from_options({}).batch
+    assert from_options({"batch": 7}, "fine").batch == 7
+    with pytest.raises(ValueError, match="preset is 'course'; expected one of fine"):
+        from_options({}, "course")
+
+
+def test_a_config_from_before_the_schedules_has_none():
+    fields = from_json('{"format": 1, "alpha": 0.0015, "K": 1.0, "g_scale": 1.0, "average": 0.999}')
+    config = from_options(fields)
+    assert (config.d_alpha, config.g_alpha, config.K, config.g_scale, config.average) == (0.0015, 0.0015, 1, 1, 0.999)
+    assert config.K_schedule is config.d_schedule is config.g_schedule is None
+
+
+@pytest.mark.parametrize("name", ["K_schedule", "d_schedule", "g_schedule"])
+@pytest.mark.parametrize("points", [[], [[0.5]], [[0.5, 1], [0.5, 2]], [[0, -1]], [[2, 1]], "no", 3])
+def test_a_schedule_that_is_none_is_refused_by_name(name, points):
+    with pytest.raises(ValueError, match=name):
+        Config(**{name: points})
+
+
+def test_K_and_the_start_of_g_follow_the_spread_of_the_data():
+    """Data ten times as large have a D of a tenth of the steepness, and a G that begins ten times as wide."""
+    gans = []
+    for radius, std in ((1.0, 0.01), (10.0, 0.1)):
+        config = Config(target_options={"radius": radius, "std": std}, d_depth=2)
+        gans.append(make_gan(config, make_target(config)))
+    small, large = gans
+    assert pytest.approx(small.normalizer.K**3 / 10) == large.normalizer.K**3
+    assert large.g_scale == pytest.approx(10 * small.g_scale)
+    assert small.normalizer.K**3 * small.g_scale == pytest.approx(STEEPNESS)
+
+
+def test_a_run_whose_K_changes_goes_on_to_the_same_bits(tmp_path):
+    schedule = ((0.2, 0.5), (0.8, 2.0))
+    config = dataclasses.replace(TINY, K=1.5, K_schedule=schedule, n_dis=2, steps=10)
+    whole = runs.train(runs.create(config, tmp_path / "whole"))
+    runs.train(runs.create(config, tmp_path / "part"), stop=iter([False, False, False, True]).__next__)
+    half = runs.load(tmp_path / "part")
+    assert pytest.approx(1.5 * (0.5 + 1.5 * (0.4 - 0.2) / 0.6)) == half.state.D.norms[0].K
+    rest = runs.train(half)
+    assert [norm.K for norm in rest.state.D.norms] == [3.0] * 3
+    np.testing.assert_array_equal(rest.state.D.theta.vector, whole.state.D.theta.vector)
+    np.testing.assert_array_equal(rest.state.G.theta.vector, whole.state.G.theta.vector)
+
+
 def test_networks_are_as_asked():
     config = Config(target="grid", d_width=5, d_depth=1, g_width=6, g_depth=2, latent=3, decay=0.25, steps=100)
     gan = make_gan(config, make_target(config))
     assert gan.d_widths == (2, 5, 1)
     assert gan.g_widths == (3, 6, 6, 2)
-    assert gan.decay_from == 25
+    assert [gan.d_rate(p) for p in (0.0, 0.25, 0.625)] == [gan.g_rate(p) for p in (0.0, 0.25, 0.625)] == [1.0, 1.0, 0.5]
 
 
 def test_restore_refuses_another_layout():
