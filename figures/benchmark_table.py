@@ -27,7 +27,7 @@ concentrated, not better. The budgets differ, see the table's notes. The one thi
 """
 TARGETS = ("ring", "grid")
 METRICS = ("modes", "high_quality", "reverse_kl")
-OPTIONS = ("steps", "batch", "d_width", "d_depth", "K", "alpha", "g_scale")
+OPTIONS = ("steps", "batch", "d_width", "d_depth", "d_alpha", "g_alpha")
 COLUMNS = ("modes", "high quality, %", "reverse KL")
 
 PUBLISHED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -48,9 +48,9 @@ Sources: VEEGAN, Table 1, `img/veegan_tab.png` in akashgit/VEEGAN at 77ec74e; Pa
 batch normalisation, D 3 × 200 with maxout of 5. The VEEGAN table states neither its training budget nor its standard
 deviation. Ours: n_dis = 1, D and G with {ring_d_depth} hidden layers of {ring_d_width}, fresh data at every step. The
 samples come from an exponential moving average of G's parameters. Ring: {ring_steps} generator updates at batch
-{ring_batch}, K = {ring_K}, Adam with α = {ring_alpha}. Grid: {grid_steps} generator updates at batch {grid_batch},
-K = {grid_K}, α = {grid_alpha}; the weights of G's last layer are initialised {grid_g_scale} times larger than He et al.
-prescribe, so that the first samples already cover the grid.
+{ring_batch}, Adam with α = {ring_d_alpha} for D and {ring_g_alpha} for G. Grid: {grid_steps} generator updates at
+batch {grid_batch}, Adam with α = {grid_d_alpha} for D and {grid_g_alpha} for G. K and the start of G follow the spread
+of the data.
 
 Definitions, for {samples} samples: a sample is of high quality if it is within 3 std of the nearest mode. A mode counts
 if it is the nearest one of at least one sample of high quality. The reverse KL is KL(p̂ ‖ uniform), where p̂ is the share

@@ -28,7 +28,8 @@ BASE = {"d_width": 64, "g_width": 64, "g_depth": 2, "batch": 64, "dtype": "float
 """Small networks; D has the three hidden layers of the default, so that two of its matrices are square."""
 
 RING: dict[str, Any] = {"target_options": {"radius": 2.0, "std": 0.05}, "decay": 1.0, "average": 0.0}
-"""What the watched runs have in common; like the paper's they have neither decay nor an average of G."""
+RING |= {"K": 1.0, "g_scale": 1.0}
+"""What the watched runs have in common: like the paper's, K = 1, no decay and no average of G."""
 
 QUICK = {"d_width": 16, "g_width": 16, "batch": 16, "steps": 150}
 

@@ -30,6 +30,7 @@ from specnorm_np import (
     generate,
     hinge_d,
     latents,
+    linear_decay,
     non_saturating_g,
     power_iteration,
     random_direction,
@@ -220,7 +221,8 @@ assert rejected(normalised_loss, theta.vector, pulled_back(later))  # 4. u advan
 # %%
 steps = 120 if os.environ.get("SPECNORM_QUICK") == "1" else 1500
 target, adam, sigmas = ring(8, radius=1.0, std=0.05), Adam(1e-3, 0.5, 0.9), []
-gan = GAN((2, 64, 64, 64, 1), (2, 64, 64, 64, 2), d_optim=adam, g_optim=adam, steps=steps, decay_from=steps // 2)
+falls = partial(linear_decay, start=0.5)
+gan = GAN((2, 64, 64, 64, 1), (2, 64, 64, 64, 2), d_optim=adam, g_optim=adam, steps=steps, d_rate=falls, g_rate=falls)
 for state, log in train(gan, start(gan, seed=0), target.sample):
     if state.step % 10 == 1:
         sigmas.append([spectral_norm(W_l) for W_l in log.W_bar])

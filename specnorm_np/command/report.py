@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from specnorm_np.runs import run as runs
 from specnorm_np.runs.storage import write
@@ -33,18 +34,56 @@ def draw_picture(run: runs.Run, say: Callable[[str], object]) -> bool:
 def report(run: runs.Run) -> list[str]:
     """Say what a finished run has reached, beside the row of a perfect sampler."""
     summary = runs.read_summary(run.directory)
-    lines = []
-    if summary["modes_total"] is not None:
-        lines.append(f"{'':17}modes    high quality  reverse KL   Fréchet distance   ({summary['samples']} samples)")
-        for name, row in (("G", summary), ("perfect sampler", summary["perfect_sampler"])):
-            kl = "none" if row["reverse_kl"] is None else f"{row['reverse_kl']:.4f}"
-            modes = f"{row['modes']:g} of {row['modes_total']}"
-            lines.append(f"{name:17}{modes:9}{row['high_quality']:11.2%}{kl:>12}{row['frechet']:19.2g}")
-    else:
-        perfect = summary["perfect_sampler"]["frechet"]
-        lines.append(f"Fréchet distance {summary['frechet']:.3g} (a perfect sampler: {perfect:.3g})")
+    columns = [column for column in COLUMNS if _cell(summary, column) is not None]
+    rows = [["", *(head for head, _ in columns)]]
+    for name, row in (("G", summary), ("perfect sampler", summary["perfect_sampler"])):
+        rows.append([name, *(_cell(row, column) or "–" for column in columns)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    n = summary.get("two_sample_points", 0)
+    what = "points held out" if run.config.data is not None else "real points"
+    told = f", {n} of them and {n} {what} for 1-NN" if n else ""
+    lines[0] += f"   ({summary['samples']} samples{told})"
     sigmas = "  ".join(f"{sigma:.4g}" for sigma in summary["sigma_bar"])
     bound = summary["lipschitz_upper"]
     product = f"; product, a Lipschitz bound of D: {bound:.4g}" if bound is not None else ""
     lines.append(f"σ(W̄) of D's layers: {sigmas}{product}")
-    return [*lines, f"{summary['seconds']:.0f} s. All in {run.directory}"]
+    return [*lines, *advice(summary), f"{summary['seconds']:.0f} s. All in {run.directory}"]
+
+
+def advice(summary: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with the samples of a finished run, if they are far from the target, and what to try."""
+    faults, total, told = [], summary["modes_total"], summary.get("two_sample")
+    if total is not None and summary["modes"] < total:
+        faults.append(f"{total - summary['modes']} of {total} modes are missing")
+    if told is not None and told > FAR:
+        faults.append(f"the nearest neighbour tells {told:.0%} of the points apart")
+    if not faults:
+        return []
+    return [f"These samples are far from the target: {' and '.join(faults)}. Try --preset fine, or more --steps."]
+
+
+FAR = 0.7
+"""Two-sample accuracy from which on the report says that the samples are far from the target."""
+
+COLUMNS = (
+    ("modes", lambda row: f"{row['modes']:g} of {row['modes_total']}"),
+    ("high quality", lambda row: f"{row['high_quality']:.2%}"),
+    ("reverse KL", lambda row: "none" if row["reverse_kl"] is None else f"{row['reverse_kl']:.4f}"),
+    ("1-NN", lambda row: f"{row['two_sample']:.1%}"),
+    ("offset/std", lambda row: f"{row['offset']:.2f}"),
+    ("spread/std", lambda row: f"{row['spread_minor']:.2f}–{row['spread_major']:.2f}"),
+    ("Fréchet distance", lambda row: f"{row['frechet']:.2g}"),
+)
+"""Columns of the report. 1-NN is the two-sample accuracy, 50 % if the samples cannot be told apart; offset and spread
+are means over the modes, 0 and 1 if every mode lies where it should and is as wide as it should be."""
+
+
+def _cell(row: Mapping[str, Any], column: tuple[str, Callable[[Mapping[str, Any]], str]]) -> str | None:
+    """Write a cell, or None where the run has no such number: an older run, or a target without modes."""
+    if column[0] == "reverse KL" and row["modes_total"] is None:
+        return None
+    try:
+        return column[1](row)
+    except (KeyError, TypeError):
+        return None

@@ -27,6 +27,8 @@ from specnorm_np.toy.targets import Target
 Row = dict[str, float | None]
 EVALUATIONS, CHECKPOINTS = 100, 20
 """How many times a run is evaluated and saved, at equal distances."""
+N_HISTORY = 1000
+"""Points of either sample in the two-sample accuracy of the history; the summary has `N_EVAL`, which takes longer."""
 
 
 class Run(NamedTuple):
@@ -84,7 +86,7 @@ def create(config: Config, directory: str | Path | None = None, *, target: Targe
         gan.d_net.forward(*algorithm.effective(run.state.D, gan.normalizer), x, x)  # what D refuses, it refuses before
     directory.mkdir(parents=True, exist_ok=True)
     if isinstance(target, Points):
-        arrays = {"x": target.x, "center": target.center, "scale": np.array(target.scale)}
+        arrays = {"x": target.x, "center": target.center, "scale": np.array(target.scale), "held_out": target.held_out}
         write(directory / "data.npz", lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
     write_text(directory / "config.json", to_json(config))
     save(run)
@@ -158,7 +160,8 @@ def _read_npz(path: Path) -> dict[str, Array]:
 
 def _stored_points(path: Path, origin: str) -> Points:
     arrays = _read_npz(path)
-    return Points(arrays["x"], arrays["center"], float(arrays["scale"]), Path(origin).stem)
+    held_out = arrays.get("held_out", np.empty((0, 0)))  # older runs have trained on all points
+    return Points(arrays["x"], arrays["center"], float(arrays["scale"]), Path(origin).stem, held_out)
 
 
 def read_config(path: Path) -> Config:
@@ -255,10 +258,10 @@ def samples(run: Run, n: int, *, rng: np.random.Generator) -> Array:
     return x
 
 
-def evaluation(run: Run) -> tuple[Array, Report]:
+def evaluation(run: Run, n_two_sample: int = N_EVAL) -> tuple[Array, Report]:
     """Draw and measure `N_EVAL` samples. The stream depends on seed and step alone: evaluating changes nothing."""
     x = samples(run, N_EVAL, rng=np.random.default_rng([run.config.seed, run.state.step]))
-    return x, evaluate(x, run.target, reference(run.target))
+    return x, evaluate(x, run.target, reference(run.target), n_two_sample=n_two_sample)
 
 
 def reference(target: Target) -> Array:
@@ -278,10 +281,11 @@ def sigma_hat(run: Run) -> list[float | None]:
 
 def measure(run: Run, log: StepLog) -> Row:
     """Make a row of the history: losses, metrics, and σ̂, λ and exact σ(W̄) of every layer."""
-    _, report = evaluation(run)
+    _, report = evaluation(run, N_HISTORY)
     row: Row = {"step": run.state.step, "d_loss": log.d_loss, "g_loss": log.g_loss}
     row |= {"modes": report.modes, "high_quality": report.high_quality, "reverse_kl": report.reverse_kl}
     row["frechet"] = report.frechet
+    row |= {name: getattr(report, name) for name in ("two_sample", "offset", "spread_minor", "spread_major")}
     for name, values in (("sigma_hat", sigma_hat(run)), ("lambda", log.lam), ("sigma_bar", sigma_bar(run))):
         row |= {f"{name}_{l}": value for l, value in enumerate(values, 1)}
     return row
@@ -290,7 +294,7 @@ def measure(run: Run, log: StepLog) -> Row:
 def finish(run: Run) -> dict[str, Any]:
     """Write `summary.json` and `samples.npy` (in the user's units) of a run as it stands, and return the summary."""
     x, report = evaluation(run)
-    perfect = perfect_sampler(run.target, rng=np.random.default_rng(0))
+    perfect, error = perfect_sampler(run.target, rng=np.random.default_rng(0))
     sigmas = sigma_bar(run)
     summary = {
         "steps": run.state.step,
@@ -299,6 +303,7 @@ def finish(run: Run) -> dict[str, Any]:
         "sigma_bar": sigmas,
         "lipschitz_upper": float(np.prod(sigmas)) if type(run.gan.d_net) is MLP else None,
         "perfect_sampler": perfect._asdict(),
+        "perfect_sampler_error": error._asdict(),
         "samples": len(x),
     }
     if report.reverse_kl == math.inf:

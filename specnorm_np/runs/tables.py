@@ -15,7 +15,10 @@ from specnorm_np.runs.compare import ADAM, Result
 from specnorm_np.runs.config import Config
 from specnorm_np.runs.storage import write_text
 
-METRICS = ("modes", "modes_total", "high_quality", "reverse_kl", "frechet", "lipschitz_upper", "seconds")
+METRICS = (
+    *("modes", "modes_total", "high_quality", "reverse_kl", "two_sample", "offset", "spread_minor", "spread_major"),
+    *("frechet", "lipschitz_upper", "seconds"),
+)
 
 
 def setting_of(config: Config) -> str:
@@ -72,6 +75,10 @@ CELLS = (
     ("modes", "modes", 1.0, ".2f"),
     ("high quality, %", "high_quality", 100.0, ".2f"),
     ("reverse KL", "reverse_kl", 1.0, ".4f"),
+    ("1-NN, %", "two_sample", 100.0, ".1f"),
+    ("offset/std", "offset", 1.0, ".2f"),
+    ("spread, minor", "spread_minor", 1.0, ".2f"),
+    ("spread, major", "spread_major", 1.0, ".2f"),
     ("Fréchet distance", "frechet", 1.0, ".4f"),
     ("seconds", "seconds", 1.0, ".1f"),
 )

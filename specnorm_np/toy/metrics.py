@@ -1,11 +1,13 @@
-"""How good samples are: modes, high-quality share, reverse KL, Fréchet distance. Appendix B.1, Eq. (24).
+"""How good samples are: modes, high quality, reverse KL, shape of the modes, Fréchet distance. Appendix B.1, Eq. (24).
 
 The measures of modes are those of VEEGAN (Srivastava et al., 2017) and PacGAN (Lin et al., 2018) for mixtures
 of Gaussians. Read them beside the row of a perfect sampler, `perfect_sampler`: in two dimensions its share of
 high quality is 98.89 %, so that a higher one means samples too concentrated, and its reverse KL is positive.
 
 A sample is of high quality if it lies within `radius` standard deviations of its nearest mode, and counts for
-that mode.
+that mode. So a generator that puts a single point into the middle of every mode is perfect by these measures. The shape
+of a mode, `mode_shapes`, and the two-sample accuracy of `two_sample` see what they miss; `docs/measures.md` shows which
+measure sees what.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from specnorm_np.spectral import Array
+from specnorm_np.toy.points import Points
 from specnorm_np.toy.targets import Mixture, Target, check_points
+from specnorm_np.toy.two_sample import TwoSample, expected_accuracy, two_sample
 
 N_EVAL = 2500
 """Samples that an evaluation takes, as in VEEGAN and PacGAN."""
@@ -149,6 +153,60 @@ def reverse_kl(x: Array, modes: Array, std: float, samples: str = "high-quality"
     return _reverse_kl(np.bincount(counted, minlength=len(modes)))
 
 
+class Shapes(NamedTuple):
+    """What `mode_shapes` finds, in units of the true standard deviation.
+
+    Attributes
+    ----------
+    offset : (k,) array
+        Distance of the mean of a mode's samples from the true mean; 0 is right.
+    spread : (k, d) array
+        Their standard deviations along their own principal axes, the smallest first; 1 is right.
+    """
+
+    offset: Array
+    spread: Array
+
+
+def mode_shapes(x: Array, modes: Array, std: float, radius: float = 5.0) -> Shapes:
+    """Measure where the samples of each mode lie and how far they are spread.
+
+    Parameters
+    ----------
+    x : (n, d) array
+        Finite samples. Those within `radius` standard deviations of their nearest mode count for it.
+    modes : (k, d) array
+    std : float, positive
+    radius : float, positive
+
+    Returns
+    -------
+    Shapes
+        NaN for a mode with fewer than d + 2 samples.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    A perfect sampler does not reach 0 and 1 with finitely many samples. With m of them at a mode in the plane its
+    offset is √(π/2m) in the mean, and of its two standard deviations the smaller is below 1 and the larger above it;
+    `perfect_sampler` has the numbers. In the plane the radius of 5 leaves out four samples in a million.
+    """
+    index, near = _mark(x, modes, std, radius)
+    k, d = np.shape(modes)
+    offset, spread = np.full(k, np.nan), np.full((k, d), np.nan)
+    for i in range(k):
+        z = (x[near & (index == i)] - modes[i]) / std
+        if len(z) >= d + 2:
+            mu, C = _moments(z)
+            offset[i] = np.sqrt(np.square(mu).sum())
+            spread[i] = np.sqrt(np.maximum(np.linalg.eigvalsh(C), 0.0))
+    return Shapes(offset, spread)
+
+
 def frechet_distance(x: Array, y: Array) -> float:
     """Fréchet distance of two samples, from their means and covariances. Eq. (24).
 
@@ -237,6 +295,13 @@ class Report(NamedTuple):
         In nats, over the samples of high quality; inf if there is none.
     frechet : float
         Fréchet distance to the reference, (24), in squared training units.
+    offset, spread_minor, spread_major : float or None
+        Means over the modes of `mode_shapes`: the offset, the smallest and the largest spread. None for a target
+        without modes, and if no mode has samples enough.
+    two_sample, two_sample_real, two_sample_generated : float or None
+        See `TwoSample`; 0.5 is right. None for a user's own points that are too few for some to be held out.
+    two_sample_points : int
+        Points of either sample that were compared for it.
     """
 
     modes: float | None
@@ -244,9 +309,16 @@ class Report(NamedTuple):
     high_quality: float | None
     reverse_kl: float | None
     frechet: float
+    offset: float | None = None
+    spread_minor: float | None = None
+    spread_major: float | None = None
+    two_sample: float | None = None
+    two_sample_real: float | None = None
+    two_sample_generated: float | None = None
+    two_sample_points: int = 0
 
 
-def evaluate(x: Array, target: Target, reference: Array, definition: str = "any") -> Report:
+def evaluate(x: Array, target: Target, reference: Array, definition: str = "any", n_two_sample: int = N_EVAL) -> Report:
     """Measure samples against a target.
 
     Parameters
@@ -259,6 +331,9 @@ def evaluate(x: Array, target: Target, reference: Array, definition: str = "any"
         Samples of the target; the paper has m = `N_REFERENCE`.
     definition : str
         What a captured mode is, see `modes_captured`.
+    n_two_sample : int
+        At most so many of the samples are compared with as many real points, from the reference or, if the target is a
+        user's own points, from those that were held out from training.
 
     Returns
     -------
@@ -271,15 +346,34 @@ def evaluate(x: Array, target: Target, reference: Array, definition: str = "any"
     """
     x = check_points(x, "x", target.dim)
     frechet = frechet_distance(x, check_points(reference, "reference", target.dim))
+    real = target.held_out if isinstance(target, Points) else reference
+    n = min(len(x), len(real), n_two_sample)
+    told = two_sample(x[:n], real[:n]) if n else TwoSample(None, None, None)  # type: ignore[arg-type]
     if not isinstance(target, Mixture):
-        return Report(None, None, None, None, frechet)
+        return Report(None, None, None, None, frechet, None, None, None, *told, n)
     index, good = _mark(x, target.modes, target.std, 3.0)
     counts = np.bincount(index[good], minlength=len(target.modes))
-    captured = _captured(counts, len(x), definition)
-    return Report(captured, len(counts), float(good.mean()), _reverse_kl(counts), frechet)
+    captured, share, kl = _captured(counts, len(x), definition), float(good.mean()), _reverse_kl(counts)
+    offset, spread = mode_shapes(x, target.modes, target.std)
+    known = ~np.isnan(offset)
+    shape = (offset, spread[:, 0], spread[:, -1])
+    off, minor, major = [float(values[known].mean()) if known.any() else None for values in shape]
+    return Report(captured, len(counts), share, kl, frechet, off, minor, major, *told, n)
 
 
-def perfect_sampler(target: Target, n: int = N_EVAL, *, repeats: int = 20, rng: np.random.Generator) -> Report:
+class Ceiling(NamedTuple):
+    """How a perfect sampler is measured: the expected report, and the standard error of each number in it, 0 if exact.
+
+    Numbers that have a formula are exact: all modes are found, but for a chance below 10⁻¹⁴ for 25 modes; the share of
+    high quality and the reverse KL of modes far apart in the plane, to first order in 1/n; the two-sample accuracy. The
+    others are means of simulated evaluations.
+    """
+
+    mean: Report
+    error: Report
+
+
+def perfect_sampler(target: Target, n: int = N_EVAL, *, repeats: int = 100, rng: np.random.Generator) -> Ceiling:
     """Measure the target's own samples, for the row that a generator's is read beside.
 
     Parameters
@@ -292,23 +386,41 @@ def perfect_sampler(target: Target, n: int = N_EVAL, *, repeats: int = 20, rng: 
 
     Returns
     -------
-    Report
-        The means.
+    Ceiling
 
     Raises
     ------
     ValueError
         If an argument is out of its range.
     """
-    if repeats < 1:
-        raise ValueError(f"repeats = {repeats}; expected an integer >= 1")
+    if repeats < 2:
+        raise ValueError(f"repeats = {repeats}; expected an integer >= 2")
     reference = target.sample(N_REFERENCE, rng=rng)
-    reports = [evaluate(target.sample(n, rng=rng), target, reference) for _ in range(repeats)]
-    frechet = float(np.mean([report.frechet for report in reports]))
-    if not isinstance(target, Mixture):
-        return Report(None, None, None, None, frechet)
-    modes, _, share, kl = np.array([report[:4] for report in reports], dtype=float).mean(axis=0).tolist()
-    return Report(modes, len(target.modes), share, kl, frechet)
+    reports = [evaluate(target.sample(n, rng=rng), target, reference, n_two_sample=0) for _ in range(repeats)]
+    mean, error = {}, {}
+    for name, values in zip(Report._fields, zip(*reports, strict=True), strict=True):
+        if None not in values:
+            mean[name] = float(np.mean(values))
+            error[name] = float(np.std(values, ddof=1)) / math.sqrt(repeats)
+    exact: dict[str, float | int] = {}
+    if isinstance(target, Mixture):
+        exact["modes_total"] = k = len(target.modes)
+        if target.dim == 2 and _far_apart(target):
+            share = perfect_share()
+            exact |= {"modes": float(k), "high_quality": share, "reverse_kl": (k - 1) / (2 * n * share)}
+    compared = min(n, len(target.held_out)) if isinstance(target, Points) else n
+    exact["two_sample_points"] = compared
+    if compared:
+        exact |= dict.fromkeys(("two_sample", "two_sample_real", "two_sample_generated"), expected_accuracy(compared))
+    missing = dict.fromkeys(Report._fields)
+    none = dict.fromkeys(exact, 0.0)
+    return Ceiling(Report(**{**missing, **mean, **exact}), Report(**{**missing, **error, **none}))  # type: ignore[arg-type]
+
+
+def _far_apart(target: Mixture) -> bool:
+    """Say whether no sample of one mode is ever counted for another."""
+    gaps = [np.square(target.modes[i + 1 :] - mode).sum(axis=1).min() for i, mode in enumerate(target.modes[:-1])]
+    return math.sqrt(min(gaps, default=math.inf)) > 20.0 * target.std
 
 
 def perfect_share(radius: float = 3.0) -> float:

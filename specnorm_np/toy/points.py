@@ -21,18 +21,21 @@ class Points:
     Parameters
     ----------
     x : (n, d) array
-        The points in training units: mean 0 in every coordinate, mean square 1 over all of them.
+        The points that are trained on, in training units: mean 0 in every coordinate, mean square 1 over all of them.
     center : (d,) array
         Their mean in the user's units.
     scale : float
         The user's units per training unit.
     name : str
+    held_out : (m, d) array
+        Points that `sample` never draws, for a comparison with what was not trained on; m may be 0.
     """
 
     x: Array = field(repr=False)
     center: Array
     scale: float
     name: str
+    held_out: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
 
     @property
     def dim(self) -> int:
@@ -66,8 +69,10 @@ def points(x: Array, name: str = "data") -> Points:
 
     Notes
     -----
-    training = (user - center) / scale, where `center` is the mean and `scale` the root mean square of
-    user - center over all n d coordinates. One number for all coordinates keeps the shape of the data.
+    Of 20 points or more, a tenth, and at most 2,500, are held out from training, always the same ones of n.
+
+    training = (user - center) / scale, where `center` is the mean of the points trained on and `scale` the root
+    mean square of user - center over all their coordinates. One number for all coordinates keeps the shape of the data.
     """
     x = check_points(x, "x")
     if len(x) < 2:
@@ -76,17 +81,29 @@ def points(x: Array, name: str = "data") -> Points:
         raise ValueError(f"x has {len(x)} equal points; expected at least two different ones")
     _, exponent = np.frexp(np.abs(x).max())
     y = np.ldexp(x, -exponent)  # exact, and keeps the squares in range
+    train = ~_held_out(y)
     first = y[0].copy()
     y -= first  # a column of equal numbers is exactly 0 from here on
-    offset = y.mean(axis=0)
+    offset = y[train].mean(axis=0)
     y -= offset
-    again = y.mean(axis=0)  # what rounding has left of the mean, where it was many times the spread
+    again = y[train].mean(axis=0)  # what rounding has left of the mean, where it was many times the spread
     y -= again
     mean = first + (offset + again)
-    scale = math.sqrt(np.square(y).mean())
+    scale = math.sqrt(np.square(y[train]).mean())
     y /= scale
-    y.flags.writeable = False
-    return Points(y, np.ldexp(mean, exponent), float(np.ldexp(scale, exponent)), name)
+    x, held_out = y[train], y[~train]
+    for z in (x, held_out):
+        z.flags.writeable = False
+    return Points(x, np.ldexp(mean, exponent), float(np.ldexp(scale, exponent)), name, held_out)
+
+
+def _held_out(x: Array) -> Array:
+    """Choose the points that are not trained on, (n,) bool; none of a few, or where only equal points would be left."""
+    out = np.zeros(len(x), bool)
+    if len(x) >= 20:
+        out[np.random.default_rng(0).permutation(len(x))[: min(len(x) // 10, 2500)]] = True
+    rest = x[~out]
+    return np.zeros(len(x), bool) if (rest == rest[0]).all() else out
 
 
 def load_points(path: str | Path) -> Points:

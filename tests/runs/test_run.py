@@ -82,7 +82,9 @@ def test_history_has_losses_metrics_and_every_layer(tmp_path):
     rows = runs.read_history(tmp_path / "run/history.csv")
     assert rows == run.history
     per_layer = {f"{name}_{l}" for name in ("sigma_hat", "lambda", "sigma_bar") for l in (1, 2, 3)}
-    assert per_layer | {"step", "d_loss", "g_loss", "modes", "high_quality", "reverse_kl", "frechet"} == set(rows[0])
+    assert per_layer | {"step", "d_loss", "g_loss", "modes", "high_quality", "reverse_kl", "frechet"} | {
+        *("two_sample", "offset", "spread_minor", "spread_major")
+    } == set(rows[0])
     assert all(row["sigma_bar_2"] >= 1.0 - 1e-5 for row in rows)
 
 
@@ -94,6 +96,8 @@ def test_summary_has_the_promised_keys(tmp_path):
     assert summary["steps"] == 20
     assert len(summary["sigma_bar"]) == 3
     assert 0.98 < summary["perfect_sampler"]["high_quality"] < 1.0
+    assert summary["perfect_sampler"]["two_sample"] == 2499 / 4999
+    assert 0.0 < summary["perfect_sampler_error"]["offset"] < 0.01 < summary["perfect_sampler"]["offset"]
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])

@@ -13,6 +13,7 @@ from specnorm_np.toy.metrics import (
     frechet_gaussian,
     high_quality,
     high_quality_share,
+    mode_shapes,
     modes_captured,
     nearest_mode,
     perfect_sampler,
@@ -21,6 +22,7 @@ from specnorm_np.toy.metrics import (
 )
 from specnorm_np.toy.points import points
 from specnorm_np.toy.targets import TARGETS, Mixture, grid, ring
+from specnorm_np.toy.two_sample import expected_accuracy, two_sample
 
 seeds = st.integers(0, 2**32 - 1)
 NONE = np.full((4, 2), 100.0)  # samples far from every mode of ring() and grid()
@@ -231,14 +233,19 @@ def test_frechet_distance_of_huge_samples():
 def test_report_agrees_with_the_single_measures():
     q, rng = ring(std=0.1), np.random.default_rng(0)
     x, y = 1.1 * q.sample(500, rng=rng), q.sample(1000, rng=rng)
+    shapes = mode_shapes(x, q.modes, q.std)
     expected = (
         modes_captured(x, q.modes, q.std),
         8,
         high_quality_share(x, q.modes, q.std),
         reverse_kl(x, q.modes, q.std),
         frechet_distance(x, y),
+        *(shapes.offset.mean(), shapes.spread[:, 0].mean(), shapes.spread[:, 1].mean()),
+        *two_sample(x, y[:500]),
+        500,
     )
     assert evaluate(x, q, y) == Report(*expected)
+    assert evaluate(x, q, y, n_two_sample=100)[-4:] == (*two_sample(x[:100], y[:100]), 100)
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS)
@@ -249,13 +256,25 @@ def test_report_passes_the_definition_on(definition):
     assert modes_captured(x, q.modes, q.std, definition) == {"any": 2, "one-percent": 1}[definition]
 
 
-def test_targets_without_modes_have_a_frechet_distance_only():
+def test_targets_without_modes_have_a_frechet_distance_and_a_two_sample_accuracy():
     rng = np.random.default_rng(0)
-    for target in (TARGETS["moons"](), points(rng.normal(size=(20, 3)))):
+    for target, n in ((TARGETS["moons"](), 50), (points(rng.normal(size=(40, 3))), 4), (points(np.eye(3)), 0)):
         report = evaluate(target.sample(50, rng=rng), target, target.sample(50, rng=rng))
-        assert report[:4] == (None, None, None, None)
-        assert report.frechet > 0.0
-        assert perfect_sampler(target, 50, repeats=2, rng=rng)[:4] == (None, None, None, None)
+        ceiling = perfect_sampler(target, 50, repeats=2, rng=rng)
+        for one in (report, ceiling.mean):
+            assert one[:4] == (None, None, None, None)
+            assert one.offset is one.spread_minor is one.spread_major is None
+            assert one.frechet > 0.0
+            assert one.two_sample_points == n
+            assert (one.two_sample is None) == (n == 0)
+        assert ceiling.mean.two_sample == (expected_accuracy(n) if n else None)
+
+
+def test_points_of_a_user_are_compared_with_those_held_out():
+    target = points(np.random.default_rng(0).normal(size=(200, 2)))
+    report = evaluate(target.held_out, target, target.sample(50, rng=np.random.default_rng(1)))
+    assert report.two_sample_points == 20
+    assert report.two_sample == 0.0  # every point has its own copy in the other sample for a neighbour
 
 
 def test_report_of_a_sampler_that_has_diverged_within_float32():
@@ -277,12 +296,22 @@ def test_perfect_share_is_98_89_percent_and_the_integral_of_the_density():
 def test_ceilings_of_a_perfect_sampler(make, kl, kl_95):
     q, rng = make(), np.random.default_rng(0)
     k = len(q.modes)
-    report = perfect_sampler(q, repeats=200, rng=rng)
-    assert report.modes == report.modes_total == k
-    assert abs(report.high_quality - perfect_share()) < 5 * math.sqrt(perfect_share() * 0.0111 / (200 * N_EVAL))
+    report, error = perfect_sampler(q, repeats=200, rng=rng)
+    assert (report.modes, report.modes_total, report.high_quality) == (k, k, perfect_share())
+    assert report.two_sample == expected_accuracy(N_EVAL)
+    assert (error.modes, error.high_quality, error.reverse_kl, error.two_sample) == (0.0, 0.0, 0.0, 0.0)
+    assert error.frechet > 0.0
+    reports = [evaluate(q.sample(N_EVAL, rng=rng), q, q.modes, n_two_sample=0) for _ in range(200)]
+    share, kl_mean = (np.mean([getattr(one, name) for one in reports]) for name in ("high_quality", "reverse_kl"))
+    assert abs(share - perfect_share()) < 5 * math.sqrt(perfect_share() * 0.0111 / (200 * N_EVAL))
     # 2 n KL is close to chi-square with k - 1 degrees of freedom: mean k - 1, variance 2 (k - 1).
     n = N_EVAL * perfect_share()
-    assert abs(report.reverse_kl - (k - 1) / (2 * n)) < 4 * math.sqrt(2 * (k - 1) / 200) / (2 * n)
+    assert report.reverse_kl == (k - 1) / (2 * n)
+    assert abs(kl_mean - (k - 1) / (2 * n)) < 4 * math.sqrt(2 * (k - 1) / 200) / (2 * n)
+    # The mean of m points in the plane is off by √(π/2m) std; with m itself binomial, to first order the same.
+    m = N_EVAL / k
+    assert abs(report.offset - math.sqrt(math.pi / (2 * m))) < 4 * error.offset + 1.0 / m
+    assert 1 - 2 / math.sqrt(m) < report.spread_minor < 1 < report.spread_major < 1 + 2 / math.sqrt(m)
     assert abs(report.reverse_kl - kl) < 4 * math.sqrt(2 * (k - 1) / 200) / (2 * n) + 0.5e-4
     below = [reverse_kl(q.sample(N_EVAL, rng=rng), q.modes, q.std) <= kl_95 for _ in range(200)]
     assert abs(np.mean(below) - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 200)
@@ -291,10 +320,39 @@ def test_ceilings_of_a_perfect_sampler(make, kl, kl_95):
 def test_perfect_sampler_beats_a_sampler_that_misses_a_mode():
     q, rng = ring(), np.random.default_rng(0)
     x = Mixture(q.modes[1:], q.std).sample(N_EVAL, rng=rng)
-    report, perfect = evaluate(x, q, q.sample(10_000, rng=rng)), perfect_sampler(q, rng=rng)
+    report, perfect = evaluate(x, q, q.sample(10_000, rng=rng)), perfect_sampler(q, rng=rng).mean
     assert report.modes == 7
     assert report.reverse_kl > math.log(8 / 7) - 1e-12 > 10 * perfect.reverse_kl
     assert report.frechet > 10 * perfect.frechet
+
+
+# Shape of the modes
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_shape_of_one_mode_by_hand(seed):
+    """Samples that are μ + A·(±1, ±1)/…, so that their mean and covariance are known exactly."""
+    rng = np.random.default_rng(seed)
+    modes = np.array([[0.0, 0.0], [50.0, 0.0]])
+    mean, axes, angle = rng.uniform(-1, 1, 2), np.sort(rng.uniform(0.2, 1.2, 2)), rng.uniform(0, math.pi)
+    Q = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]]) * math.sqrt(3 / 4)  # unit covariance, with n − 1 = 3
+    x = 2.0 * (mean + signs * axes @ Q.T)
+    shapes = mode_shapes(x, modes, std=2.0)
+    assert shapes.offset[0] == pytest.approx(math.hypot(*mean))
+    assert shapes.spread[0] == pytest.approx(axes)
+    assert np.isnan(shapes.offset[1])
+    assert np.isnan(shapes.spread[1]).all()
+
+
+def test_samples_between_the_modes_do_not_count_for_their_shape():
+    q, rng = ring(), np.random.default_rng(0)
+    x = q.sample(1000, rng=rng)
+    between = rng.normal(size=(500, 2), scale=0.1)
+    for one, other in zip(
+        mode_shapes(x, q.modes, q.std), mode_shapes(np.vstack((x, between)), q.modes, q.std), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 # Bad input
@@ -338,7 +396,7 @@ def test_bad_samples(x, match):
         (lambda: frechet_distance(NONE, np.zeros((4, 3))), r"^y has shape \(4, 3\)"),
         (lambda: frechet_distance(NONE[:1], NONE), "^x has 1 sample"),
         (lambda: frechet_distance(NONE, NONE[:1]), "^y has 1 sample"),
-        (lambda: perfect_sampler(ring(), repeats=0, rng=np.random.default_rng(0)), "^repeats = 0"),
+        (lambda: perfect_sampler(ring(), repeats=1, rng=np.random.default_rng(0)), "^repeats = 1"),
         (lambda: perfect_sampler(ring(), 0, rng=np.random.default_rng(0)), "^n = 0"),
         (lambda: frechet_gaussian(np.zeros(3), np.eye(2), np.zeros(2), np.eye(2)), "^mu1"),
         (lambda: frechet_gaussian(np.zeros(2), np.eye(2), np.array([0.0, np.nan]), np.eye(2)), "^mu2"),

@@ -285,7 +285,29 @@ def test_points_are_standardised_and_come_back(seed, n, d, decades):
     m = np.abs(x).max()
     np.testing.assert_allclose(target.x.mean(axis=0), 0.0, atol=n * 2.3e-16 * (1 + m / target.scale))
     assert math.isclose(np.square(target.x).mean(), 1.0, rel_tol=1e-13)
-    np.testing.assert_allclose(target.to_user_units(target.x), x, rtol=1e-13, atol=1e-14 * m)
+    trained = target.to_user_units(target.x)
+    out = target.to_user_units(target.held_out) if len(target.held_out) else np.empty((0, d))
+    assert len(out) == (n // 10 if n >= 20 else 0)
+    both = np.concatenate((trained, out))
+    for axis in range(d):  # every point comes back once, trained on or held out
+        np.testing.assert_allclose(np.sort(both[:, axis]), np.sort(x[:, axis]), rtol=1e-13, atol=1e-14 * m)
+
+
+def test_points_that_are_held_out_are_never_drawn():
+    target = points(np.arange(100.0)[:, None])
+    assert target.held_out.shape == (10, 1)
+    drawn = target.sample(10_000, rng=np.random.default_rng(0))
+    assert not np.isin(target.held_out, drawn).any()
+    assert len(np.unique(drawn)) == 90
+    np.testing.assert_array_equal(points(np.arange(100.0)[:, None]).held_out, target.held_out)
+
+
+def test_nothing_is_held_out_where_only_equal_points_would_be_left():
+    x = np.zeros((20, 1))
+    for i in range(20):
+        y = x.copy()
+        y[i] = 1.0
+        assert points(y).scale > 0.0
 
 
 @given(seeds, st.floats(0.1, 10.0), st.floats(-10.0, 10.0))
