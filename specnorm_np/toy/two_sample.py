@@ -83,8 +83,8 @@ def _same(z: Array, centred: Array, first: int) -> Array:
     distance = square - 2.0 * (block @ centred.T)  # less |x|², which is the same for a whole row
     rows = np.arange(len(block))
     distance[rows, first + rows] = np.inf
-    # The product is off by d + 2 ulp of its largest value, the centring by an ulp of 1, the largest coordinate. Whatever
-    # is so near may be the nearest; of these the distances are then computed from differences.
+    # The product is off by d + 2 ulp of its largest value, the centring by an ulp of the largest coordinate, 1. What
+    # is so near may be the nearest; of such points the distances are then computed from differences.
     largest, eps = float(square.max()), float(np.finfo(float).eps)
     slack = 8.0 * eps * (z.shape[1] + 2) * (largest + math.sqrt(largest) + eps)
     row, column = np.nonzero(distance <= distance.min(axis=1, keepdims=True) + slack)
