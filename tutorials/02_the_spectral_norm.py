@@ -10,12 +10,12 @@
 # * normalise a network with (8), and say what is then true of it and what is not.
 
 # %%
-import io
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
+from plotting import show
 
 from specnorm_np import (
     as_matrix,
@@ -28,25 +28,6 @@ from specnorm_np import (
 )
 
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
-
-
-def show(draw, name):
-    """Draw on three axes: a notebook shows the figure, a script keeps it if SPECNORM_FIGURES names a folder."""
-    try:
-        import matplotlib.figure
-
-        from specnorm_np.runs.picture import STYLE
-    except ImportError:
-        return print("matplotlib is not installed: the picture is left out")
-    with matplotlib.rc_context(STYLE):
-        figure, png = matplotlib.figure.Figure(figsize=(7.5, 2.9), layout="constrained"), io.BytesIO()
-        draw(*figure.subplots(1, 3))
-        figure.savefig(png, dpi=120)
-    if folder := os.environ.get("SPECNORM_FIGURES"):
-        figure.savefig(os.path.join(folder, name + ".png"), dpi=120)
-    figure._repr_png_ = png.getvalue
-    return figure
-
 
 # %% [markdown]
 # ## One matrix
@@ -216,7 +197,7 @@ def draw(first, second, third):
             ax.annotate(f"${label.format(i)}_{i}$", end, (3, 3), textcoords="offset points")
 
 
-show(draw, "02_the_spectral_norm")
+show(draw, "02_the_spectral_norm", panels=3, height=2.9)
 
 # %% [markdown]
 # ## Traps

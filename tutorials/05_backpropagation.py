@@ -8,13 +8,13 @@
 # * check each of them as it is built, and recognise four classic mistakes.
 
 # %%
-import io
 import os
 from functools import partial
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
+from plotting import show
 
 from specnorm_np import (
     GAN,
@@ -43,25 +43,6 @@ from specnorm_np import (
     train,
 )
 from specnorm_np.testing import check_gradient
-
-
-def show(draw, name):
-    """Draw on two axes: a notebook shows the figure, a script keeps it if SPECNORM_FIGURES names a folder."""
-    try:
-        import matplotlib.figure
-
-        from specnorm_np.runs.picture import STYLE
-    except ImportError:
-        return print("matplotlib is not installed: the picture is left out")
-    with matplotlib.rc_context(STYLE):
-        figure, png = matplotlib.figure.Figure(figsize=(7.5, 3.4), layout="constrained"), io.BytesIO()
-        draw(*figure.subplots(1, 2))
-        figure.savefig(png, dpi=120)
-    if folder := os.environ.get("SPECNORM_FIGURES"):
-        figure.savefig(os.path.join(folder, name + ".png"), dpi=120)
-    figure._repr_png_ = png.getvalue
-    return figure
-
 
 # %% [markdown]
 # ## Forward, and the tape
@@ -245,7 +226,7 @@ def draw(left, right):
     right.legend()
 
 
-show(draw, "05_backpropagation")
+show(draw, "05_backpropagation", height=3.4)
 
 # %% [markdown]
 # ## Traps
