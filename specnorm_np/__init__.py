@@ -43,6 +43,7 @@ Optimisers (Appendix A, Table 1)
     SGD                     (23)
     Adam                    what the paper trains with
     TABLE_1                 the settings A to F
+    linear_decay            learning rates that fall to 0 (B.3)
 
 Algorithm 1
     GAN                     what stays fixed during a run
@@ -67,7 +68,10 @@ Toy data (4, B.1)
     Mixture                 Gaussians of your own, with their density
     points                  points of your own, centred and scaled
     load_points             the same, from a file
-    evaluate                modes, high quality, reverse KL, Fréchet distance (24)
+    evaluate                modes, high quality, reverse KL, Fréchet distance (24), and the next two
+    mode_shapes             where the samples of each mode lie and how far they are spread
+    two_sample              whether the nearest neighbour can tell generated points from real ones
+    perfect_sampler         the same measures of the target's own samples
 
 Bounds ((5), (7))
     spectral_norm_bounds             σ(W) between two numbers, proven in floating point
@@ -122,11 +126,12 @@ _HOME = {
     "losses": "STANDARD SATURATING HINGE WASSERSTEIN Loss sigmoid softplus standard_d"
     " non_saturating_g saturating_g hinge_d mean_g"
     " wasserstein_d",
-    "optim": "SGD Adam TABLE_1",
+    "optim": "SGD Adam TABLE_1 linear_decay",
     "gan": "GAN State Player start d_step g_step train effective latents generate discriminate Diverged",
     "toy.targets": "ring grid moons spiral checkerboard Mixture",
     "toy.points": "points load_points",
-    "toy.metrics": "evaluate",
+    "toy.metrics": "evaluate perfect_sampler mode_shapes",
+    "toy.two_sample": "two_sample",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
     "bounds.convolutions": "as_matrix",
     "bounds.strict": "CertifiedSpectralNorm",
@@ -217,7 +222,7 @@ if TYPE_CHECKING:
         SpectralNorm as SpectralNorm,
         pullback_of_quotient as pullback_of_quotient,
     )
-    from specnorm_np.optim import SGD as SGD, TABLE_1 as TABLE_1, Adam as Adam
+    from specnorm_np.optim import SGD as SGD, TABLE_1 as TABLE_1, Adam as Adam, linear_decay as linear_decay
     from specnorm_np.rivals.activation_norms import (
         BatchNorm as BatchNorm,
         LayerNorm as LayerNorm,
@@ -251,7 +256,11 @@ if TYPE_CHECKING:
         random_direction as random_direction,
         spectral_norm as spectral_norm,
     )
-    from specnorm_np.toy.metrics import evaluate as evaluate
+    from specnorm_np.toy.metrics import (
+        evaluate as evaluate,
+        mode_shapes as mode_shapes,
+        perfect_sampler as perfect_sampler,
+    )
     from specnorm_np.toy.points import load_points as load_points, points as points
     from specnorm_np.toy.targets import (
         Mixture as Mixture,
@@ -261,3 +270,4 @@ if TYPE_CHECKING:
         ring as ring,
         spiral as spiral,
     )
+    from specnorm_np.toy.two_sample import two_sample as two_sample

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,9 @@ def worst(copy, of):
 def differences(page):
     """Train both from one start, on the same points and latents; compare θ of D and of G after every update."""
     adam, target = sn.Adam(1e-3, 0.5, 0.9), sn.ring(8, 1.0, 0.05)
+    falls = partial(sn.linear_decay, start=0.5)
     gan = sn.GAN(
-        (2, 16, 16, 1), (2, 16, 16, 2), d_optim=adam, g_optim=adam, batch=32, steps=STEPS, decay_from=STEPS // 2
+        (2, 16, 16, 1), (2, 16, 16, 2), d_optim=adam, g_optim=adam, batch=32, steps=STEPS, d_rate=falls, g_rate=falls
     )
     streams, first = sn.start(gan, SEED).streams, sn.start(gan, SEED)
     D, G = player(page, first.D), player(page, first.G)
