@@ -1,4 +1,4 @@
-"""The subcommands: train, resume, picture, sample, compare, lipschitz, bench.
+"""The subcommands: train, resume, picture, movie, sample, compare, lipschitz, bench.
 
 Exit status 0: done; 1: a run of a comparison failed; 2: bad input, or a file that cannot be read or written; 3: the run
 diverged; 130: stopped by Ctrl-C or SIGTERM, everything saved. A reader of the output who leaves changes none of them.
@@ -21,6 +21,7 @@ from specnorm_np.command.options import add_options, config_of, plan_of
 from specnorm_np.command.output import Parser
 from specnorm_np.command.progress import ProgressLine
 from specnorm_np.command.report import draw_picture, report
+from specnorm_np.command.watch import Window
 from specnorm_np.gan import Diverged
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.runs import reports, run as runs, tables
@@ -74,6 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=methods,
     )
     add_options(train)
+    train.add_argument("--watch", action="store_true", help="show the picture in a window that follows the run")
     train.set_defaults(run=_train)
 
     resume = commands.add_parser("resume", help="go on with a run that was stopped, to the same bits")
@@ -85,6 +87,12 @@ def make_parser() -> argparse.ArgumentParser:
     drawing = commands.add_parser("picture", help="draw the picture of a run, finished or not")
     drawing.add_argument("directory", metavar="DIR", type=Path)
     drawing.set_defaults(run=_picture)
+
+    movie = commands.add_parser("movie", help="make a GIF of a run, finished or not: samples over the level lines of D")
+    movie.add_argument("directory", metavar="DIR", type=Path)
+    movie.add_argument("--out", type=Path, metavar="FILE", help="a .gif file (default movie.gif in the folder)")
+    movie.add_argument("--fps", type=int, default=10, help="frames a second (default 10)")
+    movie.set_defaults(run=_movie)
 
     sample = commands.add_parser("sample", help="draw from a trained generator, in the units of the data")
     sample.add_argument("directory", metavar="DIR", type=Path)
@@ -127,8 +135,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    run = runs.create(config_of(options), getattr(options, "out", None))
-    return _go(run, getattr(options, "quiet", False))
+    config = config_of(options)
+    window = Window() if hasattr(options, "watch") else None  # before a folder is made
+    run = runs.create(config, getattr(options, "out", None))
+    return _go(run, getattr(options, "quiet", False), window)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -183,6 +193,19 @@ def _picture(options: argparse.Namespace) -> int:
     if not draw_picture(run, lambda text: print(f"specnorm-np: error: {text}", file=sys.stderr)):
         return 2
     print(f"{run.directory / 'picture.png'}: step {run.state.step} of {run.gan.steps}")
+    return 0
+
+
+def _movie(options: argparse.Namespace) -> int:
+    run = runs.load(options.directory)
+    out = run.directory / "movie.gif" if options.out is None else options.out
+    if out.suffix != ".gif":
+        raise ValueError(f"--out is {out}; expected a name that ends in .gif")
+    try:
+        from specnorm_np.runs import movie
+    except ImportError as error:
+        raise ValueError(f"a movie needs matplotlib, which cannot be imported: {error}") from None
+    print(f"{out}: {movie.draw(run, out, options.fps)} frames, up to step {run.state.step} of {run.gan.steps}")
     return 0
 
 
@@ -244,14 +267,20 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _go(run: runs.Run, quiet: bool) -> int:
+def _go(run: runs.Run, quiet: bool, window: Window | None = None) -> int:
     """Train with progress, stop after the step on Ctrl-C, and report."""
     say = (lambda *_: None) if quiet else print
     say(f"{title(run.config, run.target)}: {run.gan.steps} steps into {run.directory}")
     progress = None if quiet else ProgressLine(run.gan.steps, run.state.step)
+    followers = [follower for follower in (progress, window) if follower is not None]
+
+    def on_step(now: runs.Progress) -> None:
+        for follower in followers:
+            follower(now)
+
     try:
         with interruptible() as stopped, np.errstate(all="ignore"):  # divergence is told by values
-            run = runs.train(run, progress or (lambda _: None), stopped)
+            run = runs.train(run, on_step, stopped)
     finally:
         if progress:
             progress.close()

@@ -239,7 +239,7 @@ def train_one(config: Config, directory: str, stop_file: str) -> Result:
         return unfinished
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # a diverging run is told by its values
-            runs.train(_open(config, folder), stop=lambda: os.path.exists(stop_file))
+            runs.train(_open(config, folder), stop=lambda: os.path.exists(stop_file), keep_snapshots=False)
     except Diverged as error:
         write_text(folder / "diverged.txt", f"{error}\n")
         return unfinished._replace(failure=str(error))

@@ -21,9 +21,22 @@ from specnorm_np.toy.targets import TARGETS, Target, spread
 FORMAT = 2
 Schedule = tuple[tuple[float, float], ...]
 LOSSES = {"standard": STANDARD, "saturating": SATURATING, "hinge": HINGE, "wasserstein": WASSERSTEIN}
-STEEPNESS = 160.0
+STEEPNESS = 200.0
 """The default Lipschitz constant of D, times the spread of the data: so much may f change over one spread."""
-DEFAULTS: dict[str, dict[str, Any]] = {"grid": {"batch": 256, "steps": 25_000}}
+GENTLE: Schedule = ((0.1, 0.55), (0.4, 1.0))
+"""The factor of K by default. A D that begins less steep sees the data as a blurred whole, so that no mode is lost."""
+SHAPE = {"steps": 10_000}
+GRID = {
+    "batch": 256,
+    "steps": 25_000,
+    "d_alpha": 2e-3,
+    "g_alpha": 2e-3,
+    "K_schedule": ((0.15, 0.35), (0.3, 0.58), (0.6, 1.35)),
+    "d_schedule": ((0.6, 1.0), (1.0, 0.0)),
+    "g_schedule": ((0.12, 1.0), (0.25, 0.25), (0.6, 0.25), (1.0, 0.0)),
+}
+"""A slow G reaches the outer modes of the grid too late. So it is fast until it has found them, before D gets steep."""
+DEFAULTS: dict[str, dict[str, Any]] = {"grid": GRID, "moons": SHAPE, "spiral": SHAPE, "checkerboard": SHAPE}
 """Where the defaults of a target differ from those of `Config`."""
 PRESETS: dict[str, dict[str, Any]] = {"fine": {"batch": 512}}
 """Sets of defaults by name."""
@@ -40,11 +53,11 @@ class Config:
     ----------
     K : float or None
         Lipschitz constant per layer. None chooses it by the spread s of the data, their root mean square coordinate:
-        K^(L+1) = 160/s. The paper has 1; its images are bounded by 1, and it does not ask for detail as fine as a mode.
+        K^(L+1) = 200/s. The paper has 1; its images are bounded by 1, and it does not ask for detail as fine as a mode.
     K_schedule : pairs (progress, factor) or None
         Factor of K during the run, linear in between; None for a constant K.
     d_alpha, g_alpha : float
-        Learning rates of D and of G, here five times apart: two time scales (Heusel et al. 2017).
+        Learning rates of D and of G, here ten times apart: two time scales (Heusel et al. 2017).
     d_schedule, g_schedule : pairs (progress, factor) or None
         Factor of either rate during the run, linear in between. None lets it fall linearly to 0 from `decay` on.
     decay : float in [0, 1]
@@ -65,10 +78,10 @@ class Config:
     data: str | None = None
     method: str = "sn"
     K: float | None = None
-    K_schedule: Schedule | None = None
+    K_schedule: Schedule | None = GENTLE
     n_iter: int = 1
     loss: str | None = None
-    d_alpha: float = 2e-3
+    d_alpha: float = 4e-3
     g_alpha: float = 4e-4
     d_schedule: Schedule | None = None
     g_schedule: Schedule | None = None
@@ -77,7 +90,7 @@ class Config:
     n_dis: int = 1
     steps: int = 20_000
     decay: float = 0.5
-    batch: int = 128
+    batch: int = 192
     d_width: int = 128
     d_depth: int = 3
     g_width: int = 128
@@ -85,7 +98,7 @@ class Config:
     g_scale: float | None = None
     latent: int = 2
     dtype: str = "float32"
-    average: float = 0.99
+    average: float = 0.995
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -137,7 +150,9 @@ def _as_schedule(name: str, points: Any) -> Schedule | None:
 def from_options(options: Mapping[str, Any], preset: str | None = None) -> Config:
     """Make a config of the given fields and, for the others, the defaults of the preset and of its target.
 
-    The option `alpha` stands for `d_alpha` and `g_alpha`, where they are not given themselves.
+    The option `alpha` stands for `d_alpha` and `g_alpha`, where they are not given themselves. A schedule by default
+    belongs to the number beside it: with a K of your own K is constant, with rates or a `decay` of your own the rates
+    fall linearly, unless you give a schedule, too.
     """
     options = dict(options)
     if "alpha" in options:
@@ -150,6 +165,10 @@ def from_options(options: Mapping[str, Any], preset: str | None = None) -> Confi
     if preset is not None:
         _check_choice("preset", preset, PRESETS)
         defaults = defaults | PRESETS[preset]
+    if "K" in options:
+        defaults = defaults | {"K_schedule": None}
+    if options.keys() & {"d_alpha", "g_alpha", "decay"}:
+        defaults = defaults | {"d_schedule": None, "g_schedule": None}
     return Config(**{**defaults, **options})
 
 

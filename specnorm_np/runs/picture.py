@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from specnorm_np import gan as algorithm
 from specnorm_np.runs import run as runs
+from specnorm_np.runs.snapshots import lattice
 from specnorm_np.spectral import Array
 from specnorm_np.toy.targets import Target
 
@@ -29,10 +30,10 @@ BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#9A9A9A"
 LAYER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
-def draw(run: runs.Run) -> Figure:
-    """Draw a run as it stands."""
+def draw(run: runs.Run, figure: Figure | None = None) -> Figure:
+    """Draw a run as it stands, on a new figure or on the one that is given."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 7.2), layout="constrained")
+        figure = figure or Figure(figsize=(8.4, 7.2), layout="constrained")
         axes = figure.subplots(2, 2)
         x, _ = runs.evaluation(run)
         real = runs.reference(run.target)[: len(x)]
@@ -65,10 +66,7 @@ def draw_samples(ax: Axes, target: Target, x: Array, real: Array) -> None:
 
 def draw_field(ax: Axes, run: runs.Run, real: Array) -> None:
     """Draw f, the discriminator before its link, with level lines."""
-    half = 1.35 * np.abs(real - real.mean(axis=0)).max()
-    ticks = np.linspace(-half, half, 161)
-    center = real.mean(axis=0)
-    plane = np.stack(np.meshgrid(ticks + center[0], ticks + center[1]), axis=-1)
+    plane = lattice(real, 161)
     points = plane.reshape(-1, 2).astype(run.gan.dtype)
     f = algorithm.discriminate(run.gan, run.state.D, points).reshape(plane.shape[:2])
     shown = run.target.to_user_units(plane.reshape(-1, 2)).reshape(plane.shape)

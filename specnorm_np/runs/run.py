@@ -17,7 +17,9 @@ import numpy as np
 from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN, Diverged, State, StepLog
 from specnorm_np.network import MLP
+from specnorm_np.runs import snapshots
 from specnorm_np.runs.config import Config, from_json, from_options, make_gan, make_target, to_json
+from specnorm_np.runs.snapshots import Snapshot
 from specnorm_np.runs.storage import flatten, locked, restore, write, write_text
 from specnorm_np.spectral import Array, spectral_norm
 from specnorm_np.toy.metrics import N_EVAL, N_REFERENCE, Report, evaluate, perfect_sampler
@@ -27,7 +29,7 @@ from specnorm_np.toy.targets import Target
 Row = dict[str, float | None]
 EVALUATIONS, CHECKPOINTS = 100, 20
 """How many times a run is evaluated and saved, at equal distances."""
-N_HISTORY = 1000
+N_HISTORY = 500
 """Points of either sample in the two-sample accuracy of the history; the summary has `N_EVAL`, which takes longer."""
 
 
@@ -41,6 +43,8 @@ class Run(NamedTuple):
     state: State
     seconds: float
     history: list[Row]
+    snapshots: list[Snapshot]
+    """For a movie, one for each row of the history; none in a comparison."""
 
 
 class Progress(NamedTuple):
@@ -80,7 +84,7 @@ def create(config: Config, directory: str | Path | None = None, *, target: Targe
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ValueError(f"{directory} is not empty; expected a new folder (use resume to go on with a run)")
     gan = make_gan(config, target)
-    run = Run(directory, config, target, gan, algorithm.start(gan, config.seed), 0.0, [])
+    run = Run(directory, config, target, gan, algorithm.start(gan, config.seed), 0.0, [], [])
     x = target.sample(gan.batch, rng=np.random.default_rng(0)).astype(gan.dtype)
     with np.errstate(all="ignore"):
         gan.d_net.forward(*algorithm.effective(run.state.D, gan.normalizer), x, x)  # what D refuses, it refuses before
@@ -116,8 +120,10 @@ def _next_free(name: str) -> Path:
 
 
 def save(run: Run) -> None:
-    """Write history and checkpoint: the state itself, triplets and random streams included."""
+    """Write history, snapshots and checkpoint: the state itself, triplets and random streams included."""
     _save_history(run.directory / "history.csv", run.history)
+    if run.snapshots:
+        snapshots.save(run.directory / "snapshots.npz", run.snapshots)
     arrays = dict(flatten(run.state, "state"))
     arrays |= {"config": np.array(to_json(run.config)), "seconds": np.array(run.seconds)}
     write(run.directory / "checkpoint.npz", lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
@@ -147,7 +153,8 @@ def load(directory: str | Path) -> Run:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a checkpoint of this run: {error}") from None
     history = [row for row in read_history(directory / "history.csv") if (row["step"] or 0) <= state.step]
-    return Run(directory, config, target, gan, state, seconds, history)
+    shown = [shot for shot in snapshots.load(directory / "snapshots.npz") if shot.step <= state.step]
+    return Run(directory, config, target, gan, state, seconds, history, shown)
 
 
 def _read_npz(path: Path) -> dict[str, Array]:
@@ -199,7 +206,11 @@ def read_history(path: Path) -> list[Row]:
 
 
 def train(
-    run: Run, on_step: Callable[[Progress], None] = lambda _: None, stop: Callable[[], bool] = lambda: False
+    run: Run,
+    on_step: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    keep_snapshots: bool = True,
 ) -> Run:
     """Train a run up to its last step, or until `stop` says so, and save it.
 
@@ -211,6 +222,8 @@ def train(
         Called after every generator update.
     stop : function
         Asked after every generator update.
+    keep_snapshots : bool
+        Whether to keep a snapshot at every evaluation, for a movie: about a megabyte for the whole run.
 
     Returns
     -------
@@ -225,10 +238,10 @@ def train(
         If another process is training this run.
     """
     with locked(run.directory):
-        return _train(run, on_step, stop)
+        return _train(run, on_step, stop, keep_snapshots)
 
 
-def _train(run: Run, on_step: Callable[[Progress], None], stop: Callable[[], bool]) -> Run:
+def _train(run: Run, on_step: Callable[[Progress], None], stop: Callable[[], bool], keep_snapshots: bool) -> Run:
     began = time.perf_counter() - run.seconds
     every, keep = max(run.gan.steps // EVALUATIONS, 1), max(run.gan.steps // CHECKPOINTS, 1)
     row = run.history[-1] if run.history else None
@@ -236,8 +249,11 @@ def _train(run: Run, on_step: Callable[[Progress], None], stop: Callable[[], boo
         last = state.step == run.gan.steps
         run = run._replace(state=state, seconds=time.perf_counter() - began)
         if state.step % every == 0 or last:
-            row = measure(run, log)
+            x, report = evaluation(run, N_HISTORY)
+            row = row_of(run, log, report)
             run.history.append(row)
+            if keep_snapshots:
+                run.snapshots.append(snapshots.take(run.gan, state, x, reference(run.target)[:N_EVAL]))
         on_step(Progress(state.step, log, row, run))
         stopping = stop()
         if state.step % keep == 0 or last or stopping:
@@ -279,9 +295,8 @@ def sigma_hat(run: Run) -> list[float | None]:
     return [getattr(norm, "sigma", None) for norm in run.state.D.norms]
 
 
-def measure(run: Run, log: StepLog) -> Row:
+def row_of(run: Run, log: StepLog, report: Report) -> Row:
     """Make a row of the history: losses, metrics, and σ̂, λ and exact σ(W̄) of every layer."""
-    _, report = evaluation(run, N_HISTORY)
     row: Row = {"step": run.state.step, "d_loss": log.d_loss, "g_loss": log.g_loss}
     row |= {"modes": report.modes, "high_quality": report.high_quality, "reverse_kl": report.reverse_kl}
     row["frechet"] = report.frechet

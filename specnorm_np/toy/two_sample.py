@@ -13,7 +13,8 @@ import numpy as np
 from specnorm_np.spectral import Array
 from specnorm_np.toy.targets import check_points
 
-BLOCK = 500
+BLOCK = 100
+"""Rows of the matrix of distances that are made at a time: so few that they stay in the cache of the processor."""
 
 
 class TwoSample(NamedTuple):
@@ -80,7 +81,8 @@ def expected_accuracy(n: int) -> float:
 def _same(z: Array, centred: Array, first: int) -> Array:
     """Return, for a block of the points, the share of the nearest neighbours that belong to the point's own sample."""
     block, square = centred[first : first + BLOCK], np.square(centred).sum(axis=1)
-    distance = square - 2.0 * (block @ centred.T)  # less |x|², which is the same for a whole row
+    distance = (-2.0 * block) @ centred.T
+    distance += square  # all but the |x|² of the row, which is the same for all its entries
     rows = np.arange(len(block))
     distance[rows, first + rows] = np.inf
     # The product is off by d + 2 ulp of its largest value, the centring by an ulp of the largest coordinate, 1. What

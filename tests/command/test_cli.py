@@ -36,7 +36,15 @@ def test_train_twice_makes_two_folders(folder, capsys):
     assert run("train", *TINY) == 0
     assert "runs/ring-sn-2" in capsys.readouterr().out
     files = {path.name for path in (folder / "runs/ring-sn-1").iterdir()}
-    expected = {"config.json", "history.csv", "summary.json", "checkpoint.npz", "samples.npy", "picture.png"}
+    expected = {
+        "config.json",
+        "history.csv",
+        "summary.json",
+        "checkpoint.npz",
+        "samples.npy",
+        "snapshots.npz",
+        "picture.png",
+    }
     assert files == expected
 
 

@@ -177,7 +177,7 @@ def test_the_report_module_draws_for_whoever_asks(folder):
 
 
 def test_a_run_can_be_lengthened_and_goes_on_from_where_it_is(folder, capsys):
-    options = [*TINY, "--decay", "1", "--quiet"]
+    options = [*TINY, "--decay", "1", "--K", "1", "--quiet"]
     assert cli.run_command(["train", *options, "--out", "short"]) == 0
     assert cli.run_command(["train", *options, "--steps", "30", "--out", "long"]) == 0
     assert cli.run_command(["resume", "short", "--steps", "30", "--quiet"]) == 0

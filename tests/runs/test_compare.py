@@ -348,7 +348,7 @@ def test_what_differs_otherwise_has_a_column_and_every_target_its_perfect_sample
     head, _, *rows = map(cells, tables.table(results))
     assert head[:4] == ["method", "setting", "target", "K"]
     assert [row[:4] for row in rows[:3]] == [
-        ["sn", "0.002, 0.0004, 0.5, 0.999, 1", c.target, str(c.K)] for c in configs
+        ["sn", "0.004, 0.0004, 0.5, 0.999, 1", c.target, str(c.K)] for c in configs
     ]
     assert rows[2][5:8] == ["–", "–", "–"]
     assert [row[0:3] for row in rows[3:]] == [["perfect sampler", "", "ring"], ["perfect sampler", "", "moons"]]

@@ -11,7 +11,9 @@ from hypothesis import given, strategies as st
 from specnorm_np import gan as algorithm
 from specnorm_np.runs import run as runs
 from specnorm_np.runs.config import STEEPNESS, Config, from_json, from_options, make_gan, make_target, to_json
+from specnorm_np.runs.snapshots import TICKS, lattice
 from specnorm_np.runs.storage import flatten, restore, write
+from specnorm_np.toy.metrics import N_EVAL
 
 TINY = Config(steps=20, batch=8, d_width=8, d_depth=2, g_width=8, g_depth=2)
 
@@ -251,6 +253,18 @@ def test_alpha_stands_for_both_rates_where_they_are_not_given():
         from_options({"alpha": -1})
 
 
+def test_a_schedule_by_default_belongs_to_the_number_beside_it():
+    grid = from_options({"target": "grid"})
+    assert None not in (grid.K_schedule, grid.d_schedule, grid.g_schedule)
+    own = from_options({"target": "grid", "K": 1.0})
+    assert (own.K_schedule, own.d_schedule) == (None, grid.d_schedule)
+    for option in ("alpha", "g_alpha", "decay"):
+        own = from_options({"target": "grid", option: 0.5})
+        assert (own.K_schedule, own.d_schedule, own.g_schedule) == (grid.K_schedule, None, None)
+    own = from_options({"target": "grid", "K": 1.0, "K_schedule": [[0, 2]], "alpha": 1.0, "d_schedule": [[0, 1]]})
+    assert (own.K_schedule, own.d_schedule, own.g_schedule) == (((0, 2),), ((0, 1),), None)
+
+
 def test_a_preset_gives_way_to_what_is_given():
     assert from_options({}, "fine").batch > from_options({}).batch
     assert from_options({"batch": 7}, "fine").batch == 7
@@ -276,7 +290,7 @@ def test_K_and_the_start_of_g_follow_the_spread_of_the_data():
     """Data ten times as large have a D of a tenth of the steepness, and a G that begins ten times as wide."""
     gans = []
     for radius, std in ((1.0, 0.01), (10.0, 0.1)):
-        config = Config(target_options={"radius": radius, "std": std}, d_depth=2)
+        config = Config(target_options={"radius": radius, "std": std}, d_depth=2, K_schedule=None)
         gans.append(make_gan(config, make_target(config)))
     small, large = gans
     assert pytest.approx(small.normalizer.K**3 / 10) == large.normalizer.K**3
@@ -308,6 +322,42 @@ def test_networks_are_as_asked():
 def test_restore_refuses_another_layout():
     state = algorithm.start(make_gan(TINY, make_target(TINY)), 0)
     arrays = dict(flatten(state, "s"))
-    del arrays["s.D.norms.0.u"]
-    with pytest.raises(ValueError, match=r"s\.D\.norms\.0\.u"):
+    del arrays["s.D.norms.0.norm.u"]
+    with pytest.raises(ValueError, match=r"s\.D\.norms\.0\.norm\.u"):
         restore(state, "s", arrays)
+
+
+def test_snapshots_are_kept_for_a_movie_and_go_on_with_the_run(tmp_path):
+    config = dataclasses.replace(TINY, steps=20)
+    whole = runs.train(runs.create(config, tmp_path / "whole"))
+    runs.train(runs.create(config, tmp_path / "part"), stop=iter([False] * 6 + [True]).__next__)
+    rest = runs.train(runs.load(tmp_path / "part"))
+    for run in (whole, rest, runs.load(tmp_path / "part")):
+        assert [shot.step for shot in run.snapshots] == [row["step"] for row in run.history] == list(range(1, 21))
+    for one, other in zip(whole.snapshots, rest.snapshots, strict=True):
+        np.testing.assert_array_equal(one.x, other.x)
+        np.testing.assert_array_equal(one.f, other.f)
+    last = whole.snapshots[-1]
+    real = runs.reference(whole.target)[:N_EVAL]
+    plane = lattice(real, TICKS)
+    assert (plane.reshape(-1, 2).min(axis=0) < real.min(axis=0)).all()
+    f = algorithm.discriminate(whole.gan, whole.state.D, plane[3, 5][None].astype(whole.gan.dtype))
+    assert last.f[3, 5] == pytest.approx(f.item(), rel=1e-5)
+    np.testing.assert_allclose(last.x, runs.evaluation(whole)[0][: len(last.x)], rtol=1e-6)
+
+
+def test_a_run_outside_the_plane_keeps_samples_only_and_a_comparison_nothing(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((50, 3)))
+    config = dataclasses.replace(TINY, data=str(tmp_path / "x.npy"), steps=2)
+    run = runs.train(runs.create(config, tmp_path / "run"))
+    assert [(shot.x.shape[1], shot.f.shape) for shot in run.snapshots] == [(3, (0, 0))] * 2
+    bare = runs.train(runs.create(TINY, tmp_path / "bare"), keep_snapshots=False)
+    assert bare.snapshots == []
+    assert not (tmp_path / "bare/snapshots.npz").exists()
+
+
+def test_damaged_snapshots_are_named(tmp_path):
+    runs.train(runs.create(TINY, tmp_path / "run"))
+    (tmp_path / "run/snapshots.npz").write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"snapshots\.npz cannot be read"):
+        runs.load(tmp_path / "run")
