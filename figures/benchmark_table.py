@@ -1,8 +1,11 @@
-"""Ring and grid with the command's defaults, ten seeds, beside published tables. Measured by `metrics`."""
+"""Ring and grid with the command's defaults, beside rivals and published tables. Measured by `metrics`."""
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import Executor
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,24 +14,25 @@ from figures import style
 from figures.training import QUICK
 from specnorm_np.runs.compare import train_all
 from specnorm_np.runs.config import Config, from_options
-from specnorm_np.toy.metrics import N_EVAL, perfect_share
+from specnorm_np.toy.metrics import N_EVAL
 
 TITLE = "Ring and grid beside published tables"
 CAPTION = """
-No figure of the paper, which has images only. SN with the command's defaults on the ring of 8 Gaussians (radius 1,
-std 0.01) and the grid of 25 ({{−4, …, 4}}², std 0.05), seeds {seeds}, mean ± standard error, beside the tables of
-VEEGAN (Srivastava et al. 2017, Table 1; mean of 5 runs) and PacGAN (Lin et al. 2018, Table 1; mean ± standard error
-of 10), read from the pictures of the tables in their authors' repositories. All count {samples} samples; *high
-quality*: within 3 std of the nearest mode; *modes*: nearest to at least one sample of high quality; *reverse KL*:
-of the modes' shares among samples of high quality, from equal shares (for PacGAN inferred from its code). *Perfect
-sampler*: the target's own samples; its high quality is {perfect} in expectation, so that more means too
-concentrated, not better. The budgets differ, see the table's notes. The one thing to see: SN finds {ring_modes} of
-8 and {grid_modes} of 25 modes in the mean, with {ring_hq} and {grid_hq} of high quality.
+No figure of the paper, which has images only. The command's defaults on the ring of 8 Gaussians (radius 1, std 0.01)
+and the grid of 25 ({{−4, …, 4}}², std 0.05), mean ± standard error over seeds, beside the tables of VEEGAN (Srivastava
+et al. 2017, Table 1; mean of 5 runs) and PacGAN (Lin et al. 2018, Table 1; mean ± standard error of 10), read from the
+pictures of the tables in their authors' repositories. All count {samples} samples. The one thing to see: SN finds
+{ring_modes} of 8 and {grid_modes} of 25 modes in the mean, with {ring_hq} and {grid_hq} of high quality, and still a
+nearest neighbour tells {ring_nn} and {grid_nn} of its points from real ones, where 50 % is perfect: the published
+measures do not see how a mode looks inside. The rows without SN, with weight normalisation and with WGAN-GP were
+trained with the same defaults, which were chosen for SN. The budgets of the published rows differ, see the notes.
 """
 TARGETS = ("ring", "grid")
-METRICS = ("modes", "high_quality", "reverse_kl")
+SEEDS = {"sn": range(10), "none": range(10), "wn": range(10), "wgan-gp": range(10)}
+LABELS = {"sn": "**SN**", "none": "no normalisation", "wn": "weight normalisation", "wgan-gp": "WGAN-GP"}
+METRICS = ("modes", "high_quality", "reverse_kl", "two_sample", "spread_minor", "spread_major")
 OPTIONS = ("steps", "batch", "d_width", "d_depth", "d_alpha", "g_alpha")
-COLUMNS = ("modes", "high quality, %", "reverse KL")
+COLUMNS = ("modes", "high quality, %", "reverse KL", "1-NN, %", "spread")
 
 PUBLISHED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     # ring: modes, high quality in %, reverse KL; grid: the same; as printed
@@ -43,30 +47,35 @@ PUBLISHED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PacGAN4", "PacGAN", ("7.8 ± 0.1", "95.9 ± 1.4", "0.07 ± 0.02", "24.8 ± 0.2", "93.6 ± 0.6", "0.04 ± 0.01")),
 )
 NOTES = """\
-Sources: VEEGAN, Table 1, `img/veegan_tab.png` in akashgit/VEEGAN at 77ec74e; PacGAN, Table 1,
+*Modes*: how many are nearest to at least one sample of high quality. *High quality*: within 3 std of the nearest mode.
+*Reverse KL*: KL(p̂ ‖ uniform), where p̂ is the share of the high-quality samples at each mode. *1-NN*: how many of
+{samples} generated and {samples} real points have a nearest neighbour of their own kind; 50 % if they cannot be told
+apart. *Spread*: the standard deviation of a mode's samples along the axis in which they are narrowest and widest, in
+units of the true one, as means over the modes. What each measure sees, and what it misses:
+[docs/measures.md](docs/measures.md). The row of the perfect sampler is exact where there is a formula: high quality
+1 − exp(−9/2), reverse KL (k − 1)/2n, 1-NN (n − 1)/(2n − 1).
+
+The rows of this package: {seeds}. G and D have {ring_d_depth} hidden layers of {ring_d_width}, the data are fresh at
+every step, n_dis = 1, Adam. Ring: {ring_steps} generator updates at batch {ring_batch}. Grid: {grid_steps} at batch
+{grid_batch}.
+The rates, K and their schedules are those of `specnorm_np.runs.config`, chosen for SN on seed 0; they are not in the
+paper. The samples come from an exponential moving average of G's parameters. The three rows below SN have the same
+defaults, which were *not* chosen for them.
+
+Sources of the others: VEEGAN, Table 1, `img/veegan_tab.png` in akashgit/VEEGAN at 77ec74e; PacGAN, Table 1,
 `img/pacgan_Table1.png` in fjxmlzn/PacGAN at 190853e. Budgets: PacGAN 400,000 steps at batch 100, G 4 × 400 with
 batch normalisation, D 3 × 200 with maxout of 5. The VEEGAN table states neither its training budget nor its standard
-deviation. Ours: n_dis = 1, D and G with {ring_d_depth} hidden layers of {ring_d_width}, fresh data at every step. The
-samples come from an exponential moving average of G's parameters. Ring: {ring_steps} generator updates at batch
-{ring_batch}, Adam with α = {ring_d_alpha} for D and {ring_g_alpha} for G. Grid: {grid_steps} generator updates at
-batch {grid_batch}, Adam with α = {grid_d_alpha} for D and {grid_g_alpha} for G. K and the start of G follow the spread
-of the data.
-
-Definitions, for {samples} samples: a sample is of high quality if it is within 3 std of the nearest mode. A mode counts
-if it is the nearest one of at least one sample of high quality. The reverse KL is KL(p̂ ‖ uniform), where p̂ is the share
-of the high-quality samples at each mode. The row of the perfect sampler is exact for the high quality, 1 − exp(−9/2),
-and (k − 1)/2n for the reverse KL of n samples on k modes, its mean to first order in 1/n.
-
-We know of no other published table of SN on these targets: none was found in our search."""
+deviation. We know of no other published table of SN on these targets: none was found in our search."""
 
 
 def configs(quick: bool) -> list[Config]:
-    """List the runs: the command's defaults."""
+    """List the runs: the command's defaults, for every method."""
     small = {**QUICK, "steps": 300, "d_depth": 2} if quick else {}
     return [
-        from_options({"target": target, "seed": seed, **small})
+        from_options({"target": target, "method": method, "seed": seed, **small})
+        for method, seeds in SEEDS.items()
         for target in TARGETS
-        for seed in range(2 if quick else 10)
+        for seed in (range(2) if quick else seeds)
     ]
 
 
@@ -74,21 +83,29 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
     """Train, and take mean and standard error over the seeds."""
     chosen = configs(quick)
     results = train_all(chosen, cache / "compare", executor=executor)
-    data: style.Data = {"seeds": np.array(sorted({config.seed for config in chosen}))}
-    for target in TARGETS:
-        summaries = [result.summary for result in results if result.config.target == target]
-        config = next(config for config in chosen if config.target == target)
-        finished = [summary for summary in summaries if summary is not None]
-        if len(finished) < len(summaries):
-            raise RuntimeError(f"{len(summaries) - len(finished)} runs on the {target} have not finished")
-        for name in METRICS:
-            values = [np.inf if summary[name] is None else summary[name] for summary in finished]
-            data[f"{target}_{name}"] = np.array([np.mean(values), _standard_error(values)])
-            data[f"{target}_{name}_runs"] = np.array(values, dtype=float)
+    data: style.Data = {}
+    for method, target in product(SEEDS, TARGETS):
+        name = f"{target}_{method}"
+        members = [r for r in results if (r.config.target, r.config.method) == (target, method)]
+        finished = [result.summary for result in members if result.summary is not None]
+        if len(finished) < len(members):
+            raise RuntimeError(f"{len(members) - len(finished)} runs of {method} on the {target} have not finished")
+        data[f"{name}_seeds"] = np.array([result.config.seed for result in members])
+        for metric in METRICS:
+            values = [_number(summary, metric) for summary in finished]
+            data[f"{name}_{metric}"] = np.array([np.mean(values), _standard_error(values)])
+            data[f"{name}_{metric}_runs"] = np.array(values, dtype=float)
         data[f"{target}_total"] = np.array(finished[0]["modes_total"])
-        for name in OPTIONS:
-            data[f"{target}_{name}"] = np.array(getattr(config, name))
+        data[f"{target}_perfect"] = np.array([finished[0]["perfect_sampler"][metric] for metric in METRICS], float)
+        for option in OPTIONS:
+            data[f"{target}_{option}"] = np.array(getattr(members[0].config, option))
     return data
+
+
+def _number(summary: Mapping[str, Any], metric: str) -> float:
+    """Return a number of a summary: without samples of high quality the reverse KL is infinite, the spread unknown."""
+    value = summary[metric]
+    return float(value) if value is not None else math.inf if metric == "reverse_kl" else math.nan
 
 
 def _standard_error(values: list[float]) -> float:
@@ -97,18 +114,29 @@ def _standard_error(values: list[float]) -> float:
 
 
 def rows(data: style.Data) -> list[tuple[str, str, tuple[str, ...]]]:
-    """List all rows: the published, ours, and the perfect sampler's; high quality in %."""
-    looks = ((1.0, ".2f"), (100.0, ".2f"), (1.0, ".4f"))
-    ours, perfect = [], []
+    """List all rows: ours, the perfect sampler's, and the published; shares in %."""
+    ours = []
+    for method, label in LABELS.items():
+        cells: list[str] = []
+        for target in TARGETS:
+            cells += _cells([data[f"{target}_{method}_{metric}"].tolist() for metric in METRICS])
+        ours.append((label, f"this package, {len(data[f'ring_{method}_seeds'])} seeds", tuple(cells)))
+    perfect: list[str] = []
     for target in TARGETS:
-        k = float(data[f"{target}_total"])
-        limits = (k, perfect_share(), (k - 1.0) / (2.0 * N_EVAL * perfect_share()))
-        for name, limit, (factor, digits) in zip(METRICS, limits, looks, strict=True):
-            numbers = (factor * data[f"{target}_{name}"]).tolist()
-            ours.append(" ± ".join(f"{x:{digits}}" for x in numbers if not math.isnan(x)))
-            perfect.append(f"{factor * limit:{digits}}")
-    seeds = f"this package, {len(data['seeds'])} seeds"
-    return [*PUBLISHED, ("SN", seeds, tuple(ours)), ("perfect sampler", "", tuple(perfect))]
+        perfect += _cells([[value, math.nan] for value in data[f"{target}_perfect"].tolist()])
+    published = [(name, source, (*cells[:3], "", "", *cells[3:], "", "")) for name, source, cells in PUBLISHED]
+    return [*ours, ("*perfect sampler*", "", tuple(perfect)), *published]
+
+
+def _cells(numbers: list[list[float]]) -> list[str]:
+    """Write the cells of a target: mean ± standard error, of the spread the two means."""
+    looks = ((1.0, ".2f"), (100.0, ".2f"), (1.0, ".4f"), (100.0, ".1f"))
+    cells = []
+    for (mean, error), (factor, digits) in zip(numbers[:4], looks, strict=True):
+        text = "∞" if mean == math.inf else f"{factor * mean:{digits}}"
+        cells.append(text if math.isnan(error) else f"{text} ± {factor * error:{digits}}")
+    (minor, _), (major, _) = numbers[4:]
+    return [*cells, "" if math.isnan(minor) else f"{minor:.2f}–{major:.2f}"]
 
 
 def table(data: style.Data) -> str:
@@ -116,58 +144,61 @@ def table(data: style.Data) -> str:
     head = [f"{target} {name}" for target in TARGETS for name in COLUMNS]
     lines = [["method", "source", *head], ["---"] * (2 + len(head))]
     for name, source, cells in rows(data):
-        bold = "**" if name == "SN" else ""
-        lines.append([f"{bold}{name}{bold}", source, *(f"{bold}{text}{bold}" if text else "–" for text in cells)])
+        lines.append([name, source, *(text or "–" for text in cells)])
     numbers = {f"{target}_{name}": f"{data[f'{target}_{name}']:,g}" for target in TARGETS for name in OPTIONS}
-    notes = NOTES.format(samples=N_EVAL, **numbers)
+    notes = NOTES.format(samples=f"{N_EVAL:,}", seeds=_seeds(data), **numbers)
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + notes
+
+
+def _seeds(data: style.Data) -> str:
+    """Say which seeds every method has."""
+    texts = [f"{LABELS[m].strip('*')} seeds {data[f'ring_{m}_seeds'][0]}–{data[f'ring_{m}_seeds'][-1]}" for m in LABELS]
+    return ", ".join(texts)
 
 
 def facts(data: style.Data) -> dict[str, str]:
     """State what the caption says in numbers."""
-    seeds = data["seeds"]
-    found = {}
+    found = {"samples": f"{N_EVAL:,}"}
     for target in TARGETS:
-        found[f"{target}_modes"] = f"{data[f'{target}_modes'][0]:g}"
-        found[f"{target}_hq"] = f"{100 * data[f'{target}_high_quality'][0]:.1f} %"
-    return {
-        **found,
-        "seeds": f"{seeds[0]}–{seeds[-1]}",
-        "samples": str(N_EVAL),
-        "perfect": f"{100 * perfect_share():.2f} %",
-    }
+        found[f"{target}_modes"] = f"{data[f'{target}_sn_modes'][0]:g}"
+        found[f"{target}_hq"] = f"{100 * data[f'{target}_sn_high_quality'][0]:.1f} %"
+        found[f"{target}_nn"] = f"{100 * data[f'{target}_sn_two_sample'][0]:.0f} %"
+    return found
 
 
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw the table: a dot with its standard error and its number for every cell."""
-    figure = style.figure(7.6, 4.0)
-    axes = figure.subplots(1, 6, sharey=True)
+    figure = style.figure(7.6, 4.6)
+    shown = (0, 1, 2, 3, 5, 6, 7, 8)  # without the two columns of the spread
+    axes = figure.subplots(1, len(shown), sharey=True)
     listed = rows(data)
     place = np.arange(len(listed))[::-1]
     looks = {"VEEGAN": (style.ORANGE, "^"), "PacGAN": (style.GREEN, "s"), "": (style.INK, "D")}
-    for column, ax in enumerate(axes):
-        most = (float(data[f"{TARGETS[column // 3]}_total"]), 100.0, 0.8)[column % 3]
+    for column, ax in zip(shown, axes, strict=True):
+        most = (float(data[f"{TARGETS[column // 5]}_total"]), 100.0, 0.8, 100.0)[column % 5]
         for y, (_, source, cells) in zip(place, listed, strict=True):
             color, marker = looks.get(source, (style.METHODS["sn"][0], "o"))
             ax.axhline(y, color=style.LIGHT, lw=0.3, zorder=0)
             if not cells[column]:
                 continue
             mean, _, error = cells[column].partition(" ± ")
-            x, side = min(float(mean), most), 1 if float(mean) < 0.6 * most else -1
-            ax.errorbar(x, y, xerr=float(error) if error else None, color=color, marker=marker, ms=4.5, capsize=2)
+            x = most if mean == "∞" else min(float(mean), most)
+            side = 1 if x < 0.5 * most else -1
+            ax.errorbar(x, y, xerr=float(error) if error else None, color=color, marker=marker, ms=4, capsize=2)
             ax.annotate(
-                mean, (x, y), (6 * side, 4), textcoords="offset points", fontsize=7, color=color, va="center",
+                mean, (x, y), (6 * side, 4), textcoords="offset points", fontsize=6, color=color, va="center",
                 ha="left" if side > 0 else "right",
             )  # fmt: skip
-        ax.set(xlim=(-0.06 * most, 1.08 * most), ylim=(-0.6, len(listed) - 0.4))
-        ax.set_title(COLUMNS[column % 3], fontsize=8)
+        ax.set(xlim=(-0.08 * most, 1.1 * most), ylim=(-0.6, len(listed) - 0.4))
+        ax.set_title(COLUMNS[column % 5], fontsize=7)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
-    for first, target in ((0, "ring, 8 modes"), (3, "grid, 25 modes")):
+        ax.tick_params(axis="x", labelsize=6)
+    for first, target in ((0, "ring, 8 modes"), (4, "grid, 25 modes")):
         axes[first].annotate(
             target, (0, 1), (0, 22), xycoords="axes fraction", textcoords="offset points", weight="bold", va="bottom"
         )
-    names = [f"{name} ({source})" if source in ("VEEGAN", "PacGAN") else name for name, source, _ in listed]
+    names = [f"{name} ({source})" if source in ("VEEGAN", "PacGAN") else name.strip("*") for name, source, _ in listed]
     axes[0].set_yticks(place, names)
     return figure
