@@ -84,6 +84,7 @@ Bounds ((5), (7))
     lipschitz_upper_bound            the product of the norms (7)
     tighter_lipschitz_upper_bound    a sharper bound
     lipschitz_lower_bound            a gradient found by search
+    sdp_lipschitz_upper_bound        the sharpest one (LipSDP-Neuron), in seconds
     exact_lipschitz_constant         the constant itself, for two inputs
 
 What the paper compares with (3, Appendices D and E)
@@ -134,6 +135,7 @@ _HOME = {
     "toy.two_sample": "two_sample",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
     "bounds.convolutions": "as_matrix",
+    "bounds.sdp": "sdp_lipschitz_upper_bound",
     "bounds.strict": "CertifiedSpectralNorm",
     "bounds.lipschitz": "lipschitz_upper_bound tighter_lipschitz_upper_bound lipschitz_lower_bound"
     " exact_lipschitz_constant",
@@ -179,6 +181,7 @@ if TYPE_CHECKING:
         lipschitz_upper_bound as lipschitz_upper_bound,
         tighter_lipschitz_upper_bound as tighter_lipschitz_upper_bound,
     )
+    from specnorm_np.bounds.sdp import sdp_lipschitz_upper_bound as sdp_lipschitz_upper_bound
     from specnorm_np.bounds.strict import CertifiedSpectralNorm as CertifiedSpectralNorm
     from specnorm_np.gan import (
         GAN as GAN,

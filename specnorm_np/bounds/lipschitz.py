@@ -46,8 +46,8 @@ def lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
     ‖f‖_Lip ≤ ∏_{l=1}^{L+1} σ(Wˡ), since max(a, slope·a) is 1-Lipschitz for 0 ≤ slope ≤ 1. The bound is on f over all
     of the input space, as a function of real numbers: two computed values of f differ by their rounding on top.
     """
-    _check_slope(slope)
-    return times_up(*(spectral_norm_bounds(W_l)[1] for W_l in _float64_chain(W)))  # (7)
+    check_slope(slope)
+    return times_up(*(spectral_norm_bounds(W_l)[1] for W_l in float64_chain(W)))  # (7)
 
 
 def tighter_lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
@@ -91,8 +91,8 @@ def tighter_lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> f
     Combettes and Pesquet, "Lipschitz certificates for layered network structures driven by averaged activation
     operators", SIAM J. Math. Data Sci. 2(2), 2020, arXiv 1903.01014.
     """
-    _check_slope(slope)
-    chain = _float64_chain(W)
+    check_slope(slope)
+    chain = float64_chain(W)
     norms = [spectral_norm_bounds(W_l)[1] for W_l in chain]
     c = (1.0 + slope) / 2.0
     r = max(1.0 - c, math.nextafter(c - slope, math.inf) if slope < c else 0.0)  # every entry of D is within r of c
@@ -327,12 +327,13 @@ def plus_up(x: float, y: float) -> float:
     return x + y if x == 0.0 or y == 0.0 else math.nextafter(x + y, math.inf)
 
 
-def _check_slope(slope: float) -> None:
+def check_slope(slope: float) -> None:
+    """Refuse a slope outside of [0, 1]."""
     if not 0.0 <= slope <= 1.0:
         raise ValueError(f"slope is {slope}; expected a number in [0, 1], where the activation is 1-Lipschitz")
 
 
-def _float64_chain(W: Sequence[npt.ArrayLike]) -> list[Array]:
+def float64_chain(W: Sequence[npt.ArrayLike]) -> list[Array]:
     """Return the matrices in float64 if each one's columns are the last one's rows."""
     if len(W) == 0:
         raise ValueError("W is empty; expected L+1 matrices")
@@ -351,8 +352,8 @@ def _float64_scalar_network(
     W: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike], slope: float
 ) -> tuple[list[Array], list[Array]]:
     """Return matrices and biases in float64 if they are those of a network with one output."""
-    _check_slope(slope)
-    chain, biases = _float64_chain(W), [np.asarray(b_l) for b_l in b]
+    check_slope(slope)
+    chain, biases = float64_chain(W), [np.asarray(b_l) for b_l in b]
     if len(chain[-1]) != 1:
         raise ValueError(f"W[{len(W) - 1}] has shape {chain[-1].shape}; expected one row, a network of one output")
     if len(biases) != len(chain):

@@ -13,6 +13,7 @@ from specnorm_np.bounds.lipschitz import (
     lipschitz_upper_bound,
     tighter_lipschitz_upper_bound,
 )
+from specnorm_np.bounds.sdp import sdp_lipschitz_upper_bound
 from specnorm_np.network import MLP
 from specnorm_np.runs import run as runs
 from specnorm_np.spectral import Array, spectral_norm
@@ -42,7 +43,8 @@ def lipschitz_report(run: runs.Run, progress: Callable[[float, float], object] |
     -------
     dict
         `sigma_hat` (None without power iteration), `sigma_bar`, `lower`, `upper`: lists over layers; `product`, the
-        bound (7); `tighter`; `exact` and `regions` where D's input is a plane, else None; `lower_bound`, `at`, `box`.
+        bound (7); `tighter`; `semidefinite`; `exact` and `regions` where D's input is a plane, else None;
+        `lower_bound`, `at`, `box`.
 
     Raises
     ------
@@ -65,6 +67,7 @@ def lipschitz_report(run: runs.Run, progress: Callable[[float, float], object] |
         "upper": [bound[1] for bound in bounds],
         "product": lipschitz_upper_bound(W_bar, slope),
         "tighter": tighter_lipschitz_upper_bound(W_bar, slope),
+        "semidefinite": sdp_lipschitz_upper_bound(W_bar, slope),
         "exact": None if exact is None else exact.value,
         "regions": None if exact is None else exact.n_regions,
         "lower_bound": lower,
@@ -87,6 +90,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     named = [
         ("product of the certified σ(W̄), (7), everywhere", report["product"], ""),
         ("tighter upper bound (Combettes & Pesquet), everywhere", report["tighter"], ""),
+        ("semidefinite upper bound (LipSDP-Neuron), everywhere", report.get("semidefinite"), ""),
         ("exact, on the box", report["exact"], f"   {report['regions']} regions"),
         ("lower bound: a gradient found on the box", report["lower_bound"], ""),
     ]
