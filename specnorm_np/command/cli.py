@@ -29,7 +29,7 @@ from specnorm_np.runs.compare import Result, key, lookup, process_pool, train_al
 from specnorm_np.runs.config import make_target, title
 from specnorm_np.runs.storage import write, write_text
 from specnorm_np.toy.metrics import N_EVAL
-from specnorm_np.toy.points import load_points
+from specnorm_np.toy.points import Points, scale_note
 
 
 def run_command(arguments: list[str]) -> int:
@@ -220,7 +220,9 @@ def _bench(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     """Train what is missing, and keep results.csv and table.md up to date after every run."""
     configs, out = plan_of(options), options.out
-    target = make_target(configs[0]) if configs[0].data is None else load_points(configs[0].data)
+    if configs[0].data == "-":
+        raise ValueError("--data is -; expected a file, for every run reads it anew")
+    target = make_target(configs[0])
     say: Callable[..., None] = (lambda *_, **__: None) if hasattr(options, "quiet") else print
     results = {key(config): Result(config, key(config)) for config in configs}
     there = sum(lookup(result.config, out / name) is not None for name, result in results.items())
@@ -270,6 +272,11 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 def _go(run: runs.Run, quiet: bool, window: Window | None = None) -> int:
     """Train with progress, stop after the step on Ctrl-C, and report."""
     say = (lambda *_: None) if quiet else print
+    if isinstance(run.target, Points) and not quiet:
+        if run.target.note:
+            say(f"{run.config.data}: {run.target.note}")
+        if (scales := scale_note(run.target)) is not None:
+            print(f"specnorm-np: {scales}", file=sys.stderr)
     say(f"{title(run.config, run.target)}: {run.gan.steps} steps into {run.directory}")
     progress = None if quiet else ProgressLine(run.gan.steps, run.state.step)
     followers = [follower for follower in (progress, window) if follower is not None]

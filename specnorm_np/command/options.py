@@ -10,6 +10,7 @@ from specnorm_np.rivals.methods import METHODS
 from specnorm_np.rivals.schedules import Piecewise
 from specnorm_np.runs.compare import ADAM, parse_seeds, plan
 from specnorm_np.runs.config import LOSSES, PRESETS, STEEPNESS, Config, from_json, from_options
+from specnorm_np.toy.files import DELIMITERS
 from specnorm_np.toy.targets import TARGETS
 
 TARGET_OPTIONS = ("n_modes", "n_side", "radius", "spacing", "std")
@@ -25,7 +26,10 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
     what.add_argument("--n-side", type=int, help="modes along a side of the grid (default 5), or fields of the board")
     what.add_argument("--spacing", type=float, help="of the grid (default 2)")
     what.add_argument("--std", type=float, help="of every mode (default 0.01 on the ring, 0.05 on the grid)")
-    what.add_argument("--data", metavar="FILE", help="your own points instead: .npy or .csv, (n, d), any d")
+    what.add_argument("--data", metavar="FILE", help="your own points instead: a table of n lines of d numbers, any d")
+    what.add_argument("--columns", metavar="NAMES", help="names or numbers (from 1) of the columns with the points")
+    what.add_argument("--delimiter", choices=DELIMITERS, help="what stands between the cells (default: found)")
+    what.add_argument("--standardize", action="store_true", help="divide each column by its own standard deviation")
     how = train.add_argument_group("how")
     if several:
         how.add_argument("--methods", default="none,wn,sn", metavar="NAMES", help="see below (default none,wn,sn)")
@@ -98,7 +102,7 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
     if "target" in given and "data" in given:
         raise ValueError("both --target and --data are given; expected one of them")
     if "target" in given:
-        fields |= {"data": None, "target_options": {}}
+        fields |= {"data": None, "target_options": {}, "columns": None, "delimiter": None, "standardize": False}
     if "setting" in given:
         adam, n_dis = TABLE_1[given["setting"]]
         fields |= dict(zip(ADAM, (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis), strict=True))

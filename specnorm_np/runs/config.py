@@ -15,7 +15,7 @@ from specnorm_np.losses import HINGE, SATURATING, STANDARD, WASSERSTEIN
 from specnorm_np.optim import Adam, linear_decay
 from specnorm_np.rivals.methods import METHODS, fields_of
 from specnorm_np.rivals.schedules import Piecewise, ScheduledK
-from specnorm_np.toy.points import Points
+from specnorm_np.toy.points import Points, load_points
 from specnorm_np.toy.targets import TARGETS, Target, spread
 
 FORMAT = 2
@@ -31,9 +31,9 @@ GRID = {
     "steps": 25_000,
     "d_alpha": 2e-3,
     "g_alpha": 2e-3,
-    "K_schedule": ((0.15, 0.35), (0.3, 0.58), (0.6, 1.35)),
+    "K_schedule": ((0.4, 0.7), (0.7, 1.4)),
     "d_schedule": ((0.6, 1.0), (1.0, 0.0)),
-    "g_schedule": ((0.12, 1.0), (0.25, 0.25), (0.6, 0.25), (1.0, 0.0)),
+    "g_schedule": ((0.25, 1.0), (0.45, 0.2), (1.0, 0.0)),
 }
 """A slow G reaches the outer modes of the grid too late. So it is fast until it has found them, before D gets steep."""
 DEFAULTS: dict[str, dict[str, Any]] = {"grid": GRID, "moons": SHAPE, "spiral": SHAPE, "checkerboard": SHAPE}
@@ -76,6 +76,9 @@ class Config:
     target: str = "ring"
     target_options: dict[str, float] = field(default_factory=dict)
     data: str | None = None
+    columns: str | None = None
+    delimiter: str | None = None
+    standardize: bool = False
     method: str = "sn"
     K: float | None = None
     K_schedule: Schedule | None = GENTLE
@@ -120,7 +123,14 @@ class Config:
             _check_choice("loss", self.loss, LOSSES)
         if self.decay > 1.0:
             raise ValueError(f"decay is {self.decay}; expected a share of the run in [0, 1]")
+        for name in ("columns", "delimiter"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected a text")
+        if not isinstance(self.standardize, bool):
+            raise ValueError(f"standardize is {self.standardize!r}; expected True or False")
         if self.data is None:
+            if self.columns or self.delimiter or self.standardize:
+                raise ValueError("columns, delimiter or standardize is given without data; they say how to read a file")
             make_target(self)
 
     def _check(self, name: str, kind: type, least: float, below: float = math.inf) -> None:
@@ -200,13 +210,16 @@ def from_json(text: str) -> dict[str, Any]:
 
 
 def make_target(config: Config) -> Target:
-    """Make the target that a config without `data` names.
+    """Make the target that a config names, or read the points that it has for data.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or it does not take one of the options.
+        If there is none of that name, or it does not take one of the options; if the data cannot be used.
     """
+    if config.data is not None:
+        options = {"columns": config.columns, "delimiter": config.delimiter, "standardize": config.standardize}
+        return load_points(config.data, **options)  # type: ignore[arg-type]
     _check_choice("target", config.target, TARGETS)
     factory = TARGETS[config.target]
     known = inspect.signature(factory).parameters
@@ -254,7 +267,9 @@ def _rate(schedule: Schedule | None, decay: float) -> Callable[[float], float]:
 def title(config: Config, target: Target) -> str:
     """Say in a line what is trained, with the Lipschitz constant that the network is normalised to."""
     if isinstance(target, Points):
-        what = f"{target.name} ({len(target.x)} points, d = {target.dim}, divided by {target.scale:.6g})"
+        scale = "its own scale in each coordinate" if np.ndim(target.scale) else f"{target.scale:.6g}"
+        kept = f"{len(target.x)} points and {len(target.held_out)} held out"
+        what = f"{target.name} ({kept}, d = {target.dim}, divided by {scale})"
     else:
         what = target.name
     method, lipschitz = METHODS[config.method], ""

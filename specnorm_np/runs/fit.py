@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from specnorm_np.runs import run as runs
-from specnorm_np.runs.config import from_options
+from specnorm_np.runs.config import from_options, make_target
 from specnorm_np.spectral import Array
-from specnorm_np.toy.points import load_points, points
+from specnorm_np.toy.points import points
 from specnorm_np.toy.targets import TARGETS
 
 
@@ -80,11 +80,14 @@ def fit(
         If the run did. The last checkpoint is kept.
     """
     if isinstance(data, str) and data in TARGETS:
-        config, target = from_options({"target": data, **fields}), None
+        config = from_options({"target": data, **fields})
+        target = make_target(config)
     elif isinstance(data, str | Path):
-        config, target = from_options({"data": str(data), **fields}), load_points(data)
+        config = from_options({"data": str(data), **fields})
+        target = make_target(config)
     else:
-        config, target = from_options({"data": "points", **fields}), points(np.asarray(data))
+        config = from_options({"data": "points", **fields})
+        target = points(np.asarray(data), standardize=config.standardize)
     run = runs.create(config, out, target=target)
     line = _Line(run.gan.steps) if progress else None
 

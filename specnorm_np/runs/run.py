@@ -23,7 +23,7 @@ from specnorm_np.runs.snapshots import Snapshot
 from specnorm_np.runs.storage import flatten, locked, restore, write, write_text
 from specnorm_np.spectral import Array, spectral_norm
 from specnorm_np.toy.metrics import N_EVAL, N_REFERENCE, Report, evaluate, perfect_sampler
-from specnorm_np.toy.points import Points, load_points
+from specnorm_np.toy.points import Points
 from specnorm_np.toy.targets import Target
 
 Row = dict[str, float | None]
@@ -79,7 +79,7 @@ def create(config: Config, directory: str | Path | None = None, *, target: Targe
         needs two rows). Then no folder is made.
     """
     if target is None:
-        target = make_target(config) if config.data is None else load_points(config.data)
+        target = make_target(config)
     directory = _next_free(f"{target.name}-{config.method}") if directory is None else Path(directory)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ValueError(f"{directory} is not empty; expected a new folder (use resume to go on with a run)")
@@ -168,7 +168,8 @@ def _read_npz(path: Path) -> dict[str, Array]:
 def _stored_points(path: Path, origin: str) -> Points:
     arrays = _read_npz(path)
     held_out = arrays.get("held_out", np.empty((0, 0)))  # older runs have trained on all points
-    return Points(arrays["x"], arrays["center"], float(arrays["scale"]), Path(origin).stem, held_out)
+    scale = arrays["scale"] if arrays["scale"].ndim else float(arrays["scale"])
+    return Points(arrays["x"], arrays["center"], scale, Path(origin).stem, held_out)
 
 
 def read_config(path: Path) -> Config:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from specnorm_np.spectral import Array
+from specnorm_np.toy.files import read_table
 from specnorm_np.toy.targets import check_count, check_points
 
 
@@ -24,18 +23,21 @@ class Points:
         The points that are trained on, in training units: mean 0 in every coordinate, mean square 1 over all of them.
     center : (d,) array
         Their mean in the user's units.
-    scale : float
-        The user's units per training unit.
+    scale : float or (d,) array
+        The user's units per training unit; one number, unless the columns were standardised.
     name : str
     held_out : (m, d) array
         Points that `sample` never draws, for a comparison with what was not trained on; m may be 0.
+    note : str
+        What was read from a file, in a line.
     """
 
     x: Array = field(repr=False)
     center: Array
-    scale: float
+    scale: float | Array
     name: str
     held_out: Array = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    note: str = ""
 
     @property
     def dim(self) -> int:
@@ -53,7 +55,7 @@ class Points:
         return y
 
 
-def points(x: Array, name: str = "data") -> Points:
+def points(x: Array, name: str = "data", *, standardize: bool = False) -> Points:
     """Make a target of given points.
 
     Parameters
@@ -61,6 +63,9 @@ def points(x: Array, name: str = "data") -> Points:
     x : (n, d) array
         n >= 2 finite points, not all equal. Integers are converted.
     name : str
+    standardize : bool
+        Divide every coordinate by its own standard deviation (a constant one by 1). Then D is K-Lipschitz in the norm
+        of the divided coordinates, and no longer in a multiple of the norm of the data.
 
     Raises
     ------
@@ -89,12 +94,16 @@ def points(x: Array, name: str = "data") -> Points:
     again = y[train].mean(axis=0)  # what rounding has left of the mean, where it was many times the spread
     y -= again
     mean = first + (offset + again)
-    scale = math.sqrt(np.square(y[train]).mean())
+    scale: float | Array = math.sqrt(np.square(y[train]).mean())
+    if standardize:
+        own = np.sqrt(np.square(y[train]).mean(axis=0))
+        scale = np.where(own > 0.0, own, 1.0)
     y /= scale
     x, held_out = y[train], y[~train]
     for z in (x, held_out):
         z.flags.writeable = False
-    return Points(x, np.ldexp(mean, exponent), float(np.ldexp(scale, exponent)), name, held_out)
+    scale = np.ldexp(scale, exponent)
+    return Points(x, np.ldexp(mean, exponent), scale if standardize else float(scale), name, held_out)
 
 
 def _held_out(x: Array) -> Array:
@@ -106,59 +115,44 @@ def _held_out(x: Array) -> Array:
     return np.zeros(len(x), bool) if (rest == rest[0]).all() else out
 
 
-def load_points(path: str | Path) -> Points:
+def load_points(
+    path: str | Path, *, columns: str | None = None, delimiter: str | None = None, standardize: bool = False
+) -> Points:
     """Read points from a file and make a target of them, named after the file.
 
     Parameters
     ----------
     path : str or Path
-        A `.npy` array, (n, d) or (n,) for d = 1, or a `.csv` of n lines of d numbers, with or without
-        a header line.
+        An array `.npy` or `.npz`, or a text, see `files.read_table`; "-" for the standard input.
+    columns : str, optional
+        Names or numbers, counted from 1, of the columns that are the coordinates.
+    delimiter : {"comma", "semicolon", "tab", "blank"}, optional
+        Found by itself if not given.
+    standardize : bool
+        See `points`.
 
     Raises
     ------
     ValueError
-        If the file cannot be read as such (a CSV's line is named), or `points` refuses the values.
+        If the file cannot be read as such (a text's line is named), or `points` refuses the values.
     """
-    path = Path(path)
-    readers: dict[str, Callable[[Path], Array]] = {".npy": _read_npy, ".csv": _read_csv}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"path {str(path)!r} has suffix {path.suffix!r}; expected .npy or .csv")
+    x, note = read_table(path, columns=columns, delimiter=delimiter)
+    name = "standard-input" if str(path) == "-" else Path(path).name.split(".")[0]
     try:
-        return points(readers[path.suffix.lower()](path), path.stem)
-    except OSError as error:
-        raise ValueError(f"path {str(path)!r} cannot be read: {error.strerror or error}") from error
-    except (ValueError, MemoryError, csv.Error) as error:
+        made = points(x, name, standardize=standardize)
+    except ValueError as error:
         raise ValueError(f"path {str(path)!r}: {error}") from error
+    return replace(made, note=note)
 
 
-def _read_npy(path: Path) -> Array:
-    with path.open("rb") as file:
-        x: Array = np.lib.format.read_array(file, allow_pickle=False)
-    return x[:, None] if x.ndim == 1 else x
-
-
-def _read_csv(path: Path) -> Array:
-    rows: list[list[float]] = []
-    width = 0
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        for cells in filter(None, reader):
-            numbers = [number for cell in cells if (number := _number(cell)) is not None]
-            line, header = f"line {reader.line_num}", not width and not numbers
-            width = width or len(cells)
-            if len(cells) != width:
-                raise ValueError(f"{line} has {len(cells)} cells; expected {width} as in the first line")
-            if not header and len(numbers) < width:
-                bad = next(cell for cell in cells if _number(cell) is None)
-                raise ValueError(f"{line} has the cell {bad!r}; expected numbers with commas between")
-            if not header:
-                rows.append(numbers)
-    return np.array(rows).reshape(len(rows), width)
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
+def scale_note(target: Points) -> str | None:
+    """Say that the columns of a target have very different scales, if they have."""
+    spreads = target.x.std(axis=0) * target.scale
+    spreads = spreads[spreads > 0.0]
+    ratio = float(spreads.max() / spreads.min())
+    if np.ndim(target.scale) or ratio < 10.0:
         return None
+    return (
+        f"the standard deviations of the columns differ by a factor of {ratio:.3g}; D sees little of the small ones."
+        " --standardize divides each column by its own"
+    )

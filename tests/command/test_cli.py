@@ -259,3 +259,25 @@ def test_bench_prints_the_ratio(capsys):
     out = capsys.readouterr().out
     assert "step / products" in out
     assert "(256, 256) @ (256, 256)" in out
+
+
+def test_a_file_of_points_is_read_as_asked_and_resumed_without_it(folder, capsys):
+    x = np.random.default_rng(0).standard_normal((40, 2)) * [1.0, 100.0]
+    lines = ["index;a;b;kind"] + [f"{i};{a:.6f};{b:.6f};up".replace(".", ",") for i, (a, b) in enumerate(x.tolist())]
+    (folder / "x.csv").write_text("\n".join(lines))
+    tiny = ["--d-width", "8", "--g-width", "8", "--batch", "8"]
+    assert run("train", "--data", "x.csv", *tiny, "--steps", "4", "--out", "a") == 0
+    out, err = capsys.readouterr()
+    assert "x.csv: 40 points, columns a, b (header in line 1, semicolon between cells, decimal commas; left out:" in out
+    assert "36 points and 4 held out" in out
+    assert "4 points held out for 1-NN" in out
+    assert "differ by a factor of" in err
+    assert run("train", "--data", "x.csv", "--columns", "b", "--standardize", *tiny, "--steps", "4", "--out", "b") == 0
+    assert "differ" not in capsys.readouterr().err
+    (folder / "x.csv").unlink()
+    assert run("resume", "b", "--steps", "6") == 0
+    assert run("sample", "b", "-n", "1000", "--out", "s.npy") == 0
+    assert np.load("s.npy").shape == (1000, 1)
+    assert run("train", "--target", "ring", "--columns", "b") == 2
+    assert "columns, delimiter or standardize is given without data" in capsys.readouterr().err
+    assert run("compare", "--data", "-", "--seeds", "0") == 2

@@ -124,12 +124,14 @@ def test_every_field_and_the_format_are_in_the_key(monkeypatch, tmp_path):
     (tmp_path / "x.csv").write_text("1,2\n3,4\n")
     other = {"target": "grid", "target_options": {"std": 0.1}, "data": str(tmp_path / "x.csv"), "method": "wn"}
     other |= {"loss": "hinge", "dtype": "float64", "K": 3.0, "g_scale": 2.0}
+    other |= {"columns": "1", "delimiter": "comma", "standardize": True}
     other |= {f"{name}_schedule": ((0.5, 1.0), (1.0, 0.5)) for name in ("K", "d", "g")}
     configs = [Config()]
     for field in dataclasses.fields(Config):
         old = getattr(Config(), field.name)
         new = other[field.name] if field.name in other else old + 1 if isinstance(old, int) else old / 2
-        configs.append(Config(**{field.name: new}))
+        reading = {"data": other["data"]} if field.name in ("columns", "delimiter", "standardize") else {}
+        configs.append(Config(**reading, **{field.name: new}))
     keys = {key(c) for c in configs}
     assert len(keys) == len(configs)
     monkeypatch.setattr(config, "FORMAT", 99)
