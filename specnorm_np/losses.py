@@ -102,7 +102,7 @@ def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     """
     f_real, f_fake = _floats(f_real, f_fake)
     loss = _mean(np.maximum(0.0, 1.0 - f_real)) + _mean(np.maximum(0.0, 1.0 + f_fake))  # (16), −min(0, −a) = max(0, a)
-    df_real = (f_real < 1.0).astype(f_real.dtype) * (-1.0 / f_real.size)
+    df_real = (f_real < 1.0).astype(f_real.dtype) / -f_real.size + 0.0  # + 0.0: no −0.0 where a margin is kept
     df_fake = (f_fake > -1.0).astype(f_fake.dtype) * (1.0 / f_fake.size)
     return loss, df_real, df_fake
 

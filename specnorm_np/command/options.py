@@ -2,6 +2,8 @@
 
 import argparse
 import dataclasses
+import inspect
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,38 @@ from specnorm_np.runs.config import LOSSES, PRESETS, STEEPNESS, Config, from_jso
 from specnorm_np.toy.files import DELIMITERS
 from specnorm_np.toy.targets import TARGETS
 
-TARGET_OPTIONS = ("n_modes", "n_side", "radius", "spacing", "std")
+TARGET_OPTIONS = {
+    "n_modes": (int, "modes"),
+    "n_side": (int, "modes along a side, or fields of the board"),
+    "radius": (float, "radius"),
+    "spacing": (float, "distance of neighbouring modes"),
+    "std": (float, "standard deviation of every mode"),
+    "noise": (float, "standard deviation across the curve"),
+    "turns": (float, "turns"),
+    "width": (float, "side of the board"),
+}
+"""The options of the targets. Each target has those that its function in `toy.targets` takes."""
+
+
+def _of_targets(name: str) -> str:
+    """Say which targets have an option, and what it is by default."""
+    parts = []
+    for target, factory in TARGETS.items():
+        parameter = inspect.signature(factory).parameters.get(name)
+        if parameter is not None:
+            parts.append(f"{target} {parameter.default:g}")
+    return f"{TARGET_OPTIONS[name][1]} (default: {', '.join(parts)})"
 
 
 def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the options of `train`, or, for several runs, those of `compare`."""
     d = Config()
     what = train.add_argument_group("what to learn")
+    if not several:
+        what.add_argument("what", nargs="?", metavar="TARGET", help="the same as --target TARGET or --data FILE")
     what.add_argument("--target", choices=TARGETS, help=f"a distribution in the plane (default {d.target})")
-    what.add_argument("--n-modes", type=int, help="modes of the ring (default 8)")
-    what.add_argument("--radius", type=float, help="radius of the ring (default 1) or the spiral")
-    what.add_argument("--n-side", type=int, help="modes along a side of the grid (default 5), or fields of the board")
-    what.add_argument("--spacing", type=float, help="of the grid (default 2)")
-    what.add_argument("--std", type=float, help="of every mode (default 0.01 on the ring, 0.05 on the grid)")
+    for name, (kind, _) in TARGET_OPTIONS.items():
+        what.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_of_targets(name))
     what.add_argument("--data", metavar="FILE", help="your own points instead: a table of n lines of d numbers, any d")
     what.add_argument("--columns", metavar="NAMES", help="names or numbers (from 1) of the columns with the points")
     what.add_argument("--delimiter", choices=DELIMITERS, help="what stands between the cells (default: found)")
@@ -99,6 +120,11 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
             fields = from_json(given["config"].read_text())
         except (UnicodeDecodeError, ValueError) as error:
             raise ValueError(f"{given['config']} cannot be used: {error}") from None
+    if "what" in given:
+        name = "target" if given["what"] in TARGETS or not os.path.exists(given["what"]) else "data"
+        if {"target", "data"} & given.keys():
+            raise ValueError(f"{given['what']!r} is given beside --target or --data; expected one of them")
+        given[name] = given["what"]
     if "target" in given and "data" in given:
         raise ValueError("both --target and --data are given; expected one of them")
     if "target" in given:
@@ -107,6 +133,9 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
         adam, n_dis = TABLE_1[given["setting"]]
         fields |= dict(zip(ADAM, (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis), strict=True))
     target_options = {name: given[name] for name in TARGET_OPTIONS if name in given}
+    if target_options and fields.get("data", given.get("data")) is not None:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in target_options)
+        raise ValueError(f"{names} has no effect on points of your own; expected it with a target only")
     if target_options:
         fields["target_options"] = {**fields.get("target_options", {}), **target_options}
     if "alpha" in given:
@@ -127,7 +156,13 @@ def _schedule(text: str) -> tuple[tuple[float, float], ...]:
 
 def config_of(options: argparse.Namespace) -> Config:
     """Make the config of `train`."""
-    return from_options(fields_of(options), getattr(options, "preset", None))
+    config = from_options(fields_of(options), getattr(options, "preset", None))
+    fields = METHODS[config.method].fields
+    for name, other in (("K", fields(2.0, 1)), ("K_schedule", fields(2.0, 1)), ("n_iter", fields(1.0, 2))):
+        if hasattr(options, name) and other == fields(1.0, 1):
+            text = name.replace("_", "-")
+            raise ValueError(f"--{text} has no effect on the method {config.method}; expected it with another one")
+    return config
 
 
 def plan_of(options: argparse.Namespace) -> list[Config]:

@@ -223,7 +223,9 @@ def make_target(config: Config) -> Target:
     _check_choice("target", config.target, TARGETS)
     factory = TARGETS[config.target]
     known = inspect.signature(factory).parameters
-    for name in config.target_options:
+    for name, value in config.target_options.items():
+        if isinstance(value, bool):
+            raise ValueError(f"{name} is {value}; expected a number")
         if name not in known:
             raise ValueError(f"target {config.target} has no option {name}; it has {', '.join(known)}")
     return factory(**config.target_options)

@@ -69,7 +69,7 @@ class Mixture:
         object.__setattr__(self, "std", _positive(self.std, "std"))
         for i in range(len(modes) - 1):
             gap = np.abs(modes[i + 1 :] - modes[i]).max(axis=1)
-            if gap.min() < 1e-6 * self.std:
+            if gap.min() <= 1e-6 * self.std:
                 raise ValueError(f"modes {i} and {i + 1 + int(gap.argmin())} coincide; expected distinct modes")
 
     @property
@@ -113,13 +113,14 @@ class Mixture:
         log q(x) = -‖x - mⱼ‖² / 2 std² + log Σᵢ exp(sᵢ) - log k - d log(std √(2π)).
         sᵢ is linear in x and computed so: far away, a difference of squares would drown in their rounding.
         """
-        e, s = self._relative_log_weights(check_points(x, "x", self.dim))
-        top = s.max(axis=1)
-        log_sum = top + np.log(np.exp(s - top[:, None]).sum(axis=1))
-        constant = math.log(len(self.modes)) + self.dim * math.log(self.std * math.sqrt(2.0 * math.pi))
-        with np.errstate(over="ignore"):
+        x = check_points(x, "x", self.dim)
+        with np.errstate(over="ignore", invalid="ignore"):
+            e, s = self._relative_log_weights(x)
+            top = s.max(axis=1)
+            log_sum = top + np.log(np.exp(s - top[:, None]).sum(axis=1))
+            constant = math.log(len(self.modes)) + self.dim * math.log(self.std * math.sqrt(2.0 * math.pi))
             log_q: Array = log_sum - 0.5 * np.square(e / self.std).sum(axis=1) - constant
-        return log_q
+        return np.where(np.isnan(log_q), -np.inf, log_q)  # NaN is ∞ − ∞, where x is at the end of the range
 
     def grad_log_density(self, x: Array) -> Array:
         """Compute ∇q(x) / q(x) = ∇ log q(x); ∇f* is the difference of two such terms. Eq. (4).

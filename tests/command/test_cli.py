@@ -281,3 +281,45 @@ def test_a_file_of_points_is_read_as_asked_and_resumed_without_it(folder, capsys
     assert run("train", "--target", "ring", "--columns", "b") == 2
     assert "columns, delimiter or standardize is given without data" in capsys.readouterr().err
     assert run("compare", "--data", "-", "--seeds", "0") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["moons", "--noise", "0.2"], {"noise": 0.2}),
+        (["--target", "spiral", "--turns", "1.5", "--radius", "2", "--noise", "0.1"], None),
+        (["checkerboard", "--n-side", "6", "--width", "4"], {"n_side": 6, "width": 4.0}),
+        (["ring"], {}),
+    ],
+)
+def test_a_target_is_named_first_and_has_its_own_options(folder, arguments, options):
+    assert run("train", *arguments, *TINY, "--quiet", "--out", "a") == 0
+    config = json.loads((folder / "a/config.json").read_text())
+    expected = {"turns": 1.5, "radius": 2.0, "noise": 0.1} if options is None else options
+    assert config["target_options"] == expected
+    assert config["target"] == (arguments[0] if options is not None else "spiral")
+
+
+def test_a_file_can_be_named_first_too(folder):
+    np.save("mine.npy", np.random.default_rng(0).standard_normal((30, 2)))
+    assert run("train", "mine.npy", *TINY, "--quiet", "--out", "a") == 0
+    assert json.loads((folder / "a/config.json").read_text())["data"] == "mine.npy"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["moons", "--std", "0.1"], "target moons has no option std; it has noise"),
+        (["rinng"], "target is 'rinng'; expected one of ring, grid"),
+        (["ring", "--target", "grid"], "'ring' is given beside --target or --data; expected one of them"),
+        (["--method", "wn", "--K", "5"], "--K has no effect on the method wn"),
+        (["--method", "none", "--n-iter", "5"], "--n-iter has no effect on the method none"),
+        (["--method", "clip", "--K-schedule", "1:1"], "--K-schedule has no effect on the method clip"),
+        (["--data", "x.npy", "--std", "0.1", "--n-modes", "3"], "--n-modes, --std has no effect on points of your own"),
+    ],
+)
+def test_options_without_effect_are_refused(folder, capsys, arguments, message):
+    np.save("x.npy", np.eye(3))
+    assert run("train", *arguments, *TINY, "--out", "a") == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "a").exists()

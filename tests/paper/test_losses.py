@@ -301,3 +301,11 @@ def test_sigmoid_of_whole_numbers():
     np.testing.assert_allclose(sigmoid(np.array([-1, 0, 1, 2])), expected, rtol=1e-15)
     assert sigmoid(0.0) == sigmoid(0) == 0.5
     np.testing.assert_allclose(sigmoid(np.array([1], np.uint8)), [0.7310585786300049], rtol=1e-15)
+
+
+def test_the_hinge_gradient_has_no_negative_zero_where_a_margin_is_kept():
+    _, df_real, df_fake = HINGE.d(np.array([[2.0], [0.0]]), np.array([[-2.0], [0.0]]))
+    assert df_real.tolist() == [[0.0], [-0.5]]
+    assert df_fake.tolist() == [[0.0], [0.5]]
+    assert not np.signbit(df_real[0])
+    assert not np.signbit(df_fake[0])

@@ -479,3 +479,13 @@ def test_a_constant_column_is_exactly_constant_after_centring(constant):
 def test_the_mean_is_0_however_far_away_the_points_are(offset):
     x = offset + np.random.default_rng(0).standard_normal((500, 2))
     assert np.abs(points(x).x.mean(axis=0)).max() <= 1e-15
+
+
+def test_modes_that_coincide_are_refused_however_narrow():
+    with pytest.raises(ValueError, match="coincide"):
+        Mixture(np.zeros((2, 2)), 1e-320)
+
+
+@pytest.mark.parametrize("x", [1e304, 1.7e308, -1.7e308])
+def test_the_density_at_the_end_of_the_range_is_minus_infinity(x):
+    assert ring().log_density(np.array([[x, 0.0], [x, x]])).tolist() == [-math.inf, -math.inf]
