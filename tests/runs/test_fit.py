@@ -5,6 +5,7 @@ import pytest
 
 import specnorm_np as sn
 from specnorm_np.runs import run as runs
+from specnorm_np.toy.targets import spread
 
 TINY = {"steps": 20, "d_width": 8, "g_width": 8, "batch": 8}
 
@@ -61,3 +62,25 @@ def test_what_is_wrong_is_named_and_no_folder_is_made(tmp_path, data, fields, wo
     with pytest.raises(ValueError, match=words):
         sn.fit(data, out=tmp_path / "r", progress=False, **{**TINY, **fields})
     assert not (tmp_path / "r").exists()
+
+
+def own_points(name):
+    rng = np.random.default_rng(5)
+    if name == "helix":  # in kilometres, a radius of one
+        t = rng.uniform(0.0, 12.0, 1500)
+        return 1000.0 * np.stack([np.cos(t), np.sin(t), t / 4.0], axis=1) + 50.0 * rng.standard_normal((1500, 3))
+    return 1e-3 * np.concatenate([rng.standard_normal((700, 1)), 6.0 + 0.3 * rng.standard_normal((700, 1))])
+
+
+@pytest.mark.parametrize("name", ["moons", "spiral", "checkerboard", "helix", "line"])
+def test_every_shape_and_points_of_ones_own_train_at_the_defaults(tmp_path, name):
+    """A tenth of the updates, with smaller networks, brings 1-NN below 85 %.
+
+    The defaults before (K = 1, both rates 0.0015) end in a blob: at this length they have 94 % on the moons and 87 % on
+    the board.
+    """
+    data = name if name in ("moons", "spiral", "checkerboard") else own_points(name)
+    small = {"steps": 1500, "d_width": 64, "g_width": 64, "batch": 64}
+    fitted = sn.fit(data, out=tmp_path / "r", progress=False, **small)
+    assert fitted.summary["two_sample"] < 0.85
+    assert fitted.summary["frechet"] < 0.6 * spread(fitted.run.target) ** 2
