@@ -82,18 +82,22 @@ def sdp_lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float, *, itera
     scaled = [np.ldexp(W_l, -e) for W_l, e in zip(chain, exponents, strict=True)]  # exact; the constant scales along
     wide = scaled[0].shape[1] > len(scaled[0])
     reduced = [np.linalg.qr(scaled[0].T)[1].T if wide else scaled[0], *scaled[1:]]
-    T = minimized(reduced, slope, iterations)
-    rho = largest_eigenvalue(reduced, slope, T)
-    for excess in 10.0 ** np.arange(-12.0, 0.0):
-        if certified(scaled, slope, T, rho * (1.0 + excess)):
-            root = math.nextafter(math.sqrt(rho * (1.0 + excess)), math.inf)
-            with np.errstate(over="ignore"):
-                return min(best, float(np.ldexp(root, sum(exponents))))
+    for T in minimized(reduced, slope, iterations):
+        rho = largest_eigenvalue(reduced, slope, T)
+        for excess in 10.0 ** np.arange(-12.0, 0.0):
+            if certified(scaled, slope, T, rho * (1.0 + excess)):
+                root = math.nextafter(math.sqrt(rho * (1.0 + excess)), math.inf)
+                with np.errstate(over="ignore"):
+                    best = min(best, float(np.ldexp(root, sum(exponents))))
+                break
     return best
 
 
-def minimized(W: Sequence[Array], slope: float, iterations: int) -> list[Array]:
-    """Return multipliers T that make ρ small, one array for each hidden layer."""
+def minimized(W: Sequence[Array], slope: float, iterations: int) -> list[list[Array]]:
+    """Return the multipliers that each stage ends with, one array for each hidden layer; the last make ρ smallest.
+
+    Those of the earlier stages are a little worse, and further from where an S_l is singular.
+    """
     P, start = W[-1].T @ W[-1], []
     for W_l in reversed(W[:-1]):
         t = max(float(np.linalg.eigvalsh(P)[-1]), float(np.finfo(float).tiny))
@@ -101,7 +105,7 @@ def minimized(W: Sequence[Array], slope: float, iterations: int) -> list[Array]:
         S = np.diag(2.0 * start[-1]) - P
         V = t * W_l
         P = (1.0 + slope) ** 2 * V.T @ np.linalg.solve(S, V) - 2.0 * slope * W_l.T @ V
-    T = best = start[::-1]
+    T, found = start[::-1], []
     splits = np.cumsum([len(t) for t in T])[:-1]
     for sharpness, mu in STAGES:
         beta = sharpness / largest_eigenvalue(W, slope, T)
@@ -114,8 +118,8 @@ def minimized(W: Sequence[Array], slope: float, iterations: int) -> list[Array]:
             return value, np.concatenate(dT) * multipliers if dT else vector
 
         T = np.split(np.exp(quasi_newton(f, np.log(np.concatenate(T)), iterations)), splits)
-        best = min(best, T, key=lambda T: largest_eigenvalue(W, slope, T))
-    return best
+        found.append(T)
+    return found
 
 
 def _eliminated(W: Sequence[Array], slope: float, T: Sequence[Array]) -> tuple[Array, list[Array]] | None:
@@ -271,6 +275,10 @@ def certified(W: Sequence[Array], slope: float, T: Sequence[Array], rho: float) 
     size[at[-1], at[-1]] += np.abs(W[-1]).T @ np.abs(W[-1])
     if not np.isfinite(size).all():
         return False
+    # Rows and columns are scaled by powers of 2, which is exact and keeps the signs of the eigenvalues, so that the
+    # diagonal is near 1: the multipliers of units that hardly bend are large.
+    half = -(np.frexp(np.diag(size))[1] // 2)
+    Q, size = (np.ldexp(matrix, half[:, None] + half) for matrix in (Q, size))
     d = max(max(W_l.shape) for W_l in W)
     # Twice the sums cover the rounding of the sums themselves; the smallest normal number covers underflow.
     off = times_up(2.0 * (d + 8) * UNIT_ROUNDOFF, float(size.sum(axis=1).max()))

@@ -36,7 +36,7 @@ def draw(rng, *widths):
 @settings(max_examples=30)
 def test_the_gradient_is_that_of_the_objective(rng, slope, widths):
     W = draw(rng, *widths)
-    T = [t * rng.uniform(1.0, 2.0, len(t)) for t in minimized(W, slope, 1)]
+    T = [t * rng.uniform(1.0, 2.0, len(t)) for t in minimized(W, slope, 1)[0]]
     splits = np.cumsum([len(t) for t in T])[:-1]
     beta, mu = 5.0 / largest_eigenvalue(W, slope, T), 0.1
 
@@ -110,7 +110,7 @@ def test_a_constant_that_is_too_small_is_never_certified(rng, slope):
     W = draw(rng, 2, 5, 4, 1)
     b = [rng.standard_normal(len(W_l)) for W_l in W]
     lower, _ = lipschitz_lower_bound(W, b, slope, np.array([[-3.0, 3.0], [-3.0, 3.0]]), rng=rng)
-    for T in (minimized(W, slope, 100), [rng.exponential(size=len(W_l)) * 10.0 for W_l in W[:-1]]):
+    for T in (*minimized(W, slope, 100), [rng.exponential(size=len(W_l)) * 10.0 for W_l in W[:-1]]):
         assert not certified(W, slope, T, (lower * (1.0 - 1e-6)) ** 2)
 
 
@@ -118,7 +118,7 @@ def test_a_constant_that_is_too_small_is_never_certified(rng, slope):
 @settings(max_examples=20)
 def test_the_certificate_agrees_with_the_eigenvalue(rng, slope):
     W = draw(rng, 3, 5, 4, 2)
-    T = [t * rng.uniform(1.0, 1.5, len(t)) for t in minimized(W, slope, 1)]
+    T = [t * rng.uniform(1.0, 1.5, len(t)) for t in minimized(W, slope, 1)[0]]
     rho = largest_eigenvalue(W, slope, T)
     assert certified(W, slope, T, rho * (1.0 + 1e-9))
     assert not certified(W, slope, T, rho * (1.0 - 1e-9))
@@ -162,3 +162,13 @@ def test_bad_input_is_named(arguments, message):
 def test_no_iteration_is_refused():
     with pytest.raises(ValueError, match="iterations is 0"):
         sdp_lipschitz_upper_bound([np.eye(2), np.eye(2)], 0.1, iterations=0)
+
+
+def test_units_that_hardly_matter_do_not_spoil_the_certificate():
+    """Their multipliers may be a million times larger than the others; without scaling nothing could be proven."""
+    W = draw(np.random.default_rng(6), 2, 16, 16, 1)
+    T = minimized(W, 0.1, 100)[-1]
+    rho = largest_eigenvalue(W, 0.1, T)
+    W[0] = np.vstack((W[0], np.zeros((1, 2))))
+    W[1] = np.hstack((W[1], np.zeros((16, 1))))
+    assert certified(W, 0.1, [np.append(T[0], 1e9), T[1]], rho * (1.0 + 1e-8))
