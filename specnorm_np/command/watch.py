@@ -20,7 +20,7 @@ class Window:
         except ImportError as error:
             raise ValueError(f"--watch needs matplotlib, which cannot be imported: {error}") from None
         try:
-            self.figure: Any = pyplot.figure(figsize=(8.4, 7.2), layout="constrained")
+            self.figure: Any = pyplot.figure(figsize=(12.4, 7.2), layout="constrained")
         except Exception as error:  # what a toolkit raises without a display depends on the toolkit
             raise ValueError(f"--watch found no display to show a window on: {error}") from None
         self.pyplot, self.shown = pyplot, -1.0

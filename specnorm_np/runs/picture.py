@@ -14,7 +14,8 @@ from specnorm_np import gan as algorithm
 from specnorm_np.runs import run as runs
 from specnorm_np.runs.snapshots import lattice
 from specnorm_np.spectral import Array
-from specnorm_np.toy.targets import Target
+from specnorm_np.toy.metrics import mode_shapes
+from specnorm_np.toy.targets import Mixture, Target
 
 STYLE: Any = {
     "font.size": 8.5,
@@ -33,17 +34,22 @@ LAYER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 def draw(run: runs.Run, figure: Figure | None = None) -> Figure:
     """Draw a run as it stands, on a new figure or on the one that is given."""
     with matplotlib.rc_context(STYLE):
-        figure = figure or Figure(figsize=(8.4, 7.2), layout="constrained")
-        axes = figure.subplots(2, 2)
+        figure = figure or Figure(figsize=(12.4, 7.2), layout="constrained")
+        axes = figure.subplots(2, 3)
         x, _ = runs.evaluation(run)
         real = runs.reference(run.target)[: len(x)]
         draw_samples(axes[0, 0], run.target, x, real)
         if run.target.dim == 2:
             draw_field(axes[0, 1], run, real)
         else:
-            draw_losses(axes[0, 1], run.history)
+            axes[0, 1].set_axis_off()  # there is no plane to draw f on
+        if isinstance(run.target, Mixture) and run.target.dim == 2:
+            draw_mode(axes[0, 2], run.target, x, real)
+        else:
+            draw_losses(axes[0, 2], run.history)
         draw_singular_values(axes[1, 0], run)
         draw_sigma_bar(axes[1, 1], run.history)
+        draw_measures(axes[1, 2], run.history)
     return figure
 
 
@@ -77,13 +83,42 @@ def draw_field(ax: Axes, run: runs.Run, real: Array) -> None:
     ax.set(xlabel="$x_1$", ylabel="$x_2$", title="f, the discriminator before its link")
 
 
+def draw_mode(ax: Axes, target: Mixture, x: Array, real: Array) -> None:
+    """Draw one mode enlarged, the one whose samples' shape is in the middle of all: target, samples, and their spread."""
+    offset, spread = mode_shapes(x, target.modes, target.std)
+    known = np.flatnonzero(~np.isnan(offset))
+    chosen = int(known[np.argsort(spread[known, 0])[len(known) // 2]]) if len(known) else 0
+    for points, color, size in ((real, GREY, 5), (x, BLUE, 4)):
+        near = (points - target.modes[chosen]) / target.std
+        near = near[np.square(near).sum(axis=1) < 25.0]
+        ax.plot(*near.T, ".", color=color, ms=size, alpha=0.6, mew=0)
+    angle = np.linspace(0.0, 2.0 * np.pi, 100)
+    for radius in (1.0, 3.0):
+        ax.plot(radius * np.cos(angle), radius * np.sin(angle), color=GREY, lw=0.6)
+    what = f"offset {offset[chosen]:.2f}, spread {spread[chosen, 0]:.2f} to {spread[chosen, 1]:.2f}"
+    ax.set(
+        xlim=(-5, 5), ylim=(-5, 5), aspect="equal", title=f"one mode, in std: {what if len(known) else 'no samples'}"
+    )
+    ax.set(xlabel="circles at 1 and 3 standard deviations")
+
+
+def draw_measures(ax: Axes, history: list[runs.Row]) -> None:
+    """Draw what the samples are worth through training: 1-NN, and the share of high quality if there are modes."""
+    for name, color, label in (("two_sample", BLUE, "1-NN (0.5 is right)"), ("high_quality", ORANGE, "high quality")):
+        if history[0].get(name) is not None:
+            ax.plot(column(history, "step"), column(history, name), color=color, label=label)
+    ax.axhline(0.5, color=GREY, lw=0.6)
+    ax.set(ylim=(0.0, 1.03), xlabel="generator update", title="samples through training")
+    ax.legend(loc="lower right")
+
+
 def column(history: list[runs.Row], name: str) -> Array:
     """Return a column of the history, NaN where it is empty."""
     return np.array([row[name] for row in history], dtype=float)
 
 
 def draw_losses(ax: Axes, history: list[runs.Row]) -> None:
-    """Draw the losses of both players, where there is no plane to draw f on."""
+    """Draw the losses of both players."""
     for name, color in (("d_loss", BLUE), ("g_loss", ORANGE)):
         ax.plot(column(history, "step"), column(history, name), color=color, label=f"{name[0].upper()} minimises")
     ax.set(xlabel="generator update", title="losses")
