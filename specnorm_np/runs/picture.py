@@ -84,7 +84,7 @@ def draw_field(ax: Axes, run: runs.Run, real: Array) -> None:
 
 
 def draw_mode(ax: Axes, target: Mixture, x: Array, real: Array) -> None:
-    """Draw one mode enlarged, the one whose samples' shape is in the middle of all: target, samples, and their spread."""
+    """Draw one mode enlarged, the one whose spread is in the middle of all: the target, and the samples."""
     offset, spread = mode_shapes(x, target.modes, target.std)
     known = np.flatnonzero(~np.isnan(offset))
     chosen = int(known[np.argsort(spread[known, 0])[len(known) // 2]]) if len(known) else 0
@@ -96,10 +96,8 @@ def draw_mode(ax: Axes, target: Mixture, x: Array, real: Array) -> None:
     for radius in (1.0, 3.0):
         ax.plot(radius * np.cos(angle), radius * np.sin(angle), color=GREY, lw=0.6)
     what = f"offset {offset[chosen]:.2f}, spread {spread[chosen, 0]:.2f} to {spread[chosen, 1]:.2f}"
-    ax.set(
-        xlim=(-5, 5), ylim=(-5, 5), aspect="equal", title=f"one mode, in std: {what if len(known) else 'no samples'}"
-    )
-    ax.set(xlabel="circles at 1 and 3 standard deviations")
+    ax.set(xlim=(-5, 5), ylim=(-5, 5), aspect="equal", title="one mode enlarged, in units of its std")
+    ax.set_xlabel(what if len(known) else "no mode has samples")
 
 
 def draw_measures(ax: Axes, history: list[runs.Row]) -> None:
