@@ -85,6 +85,7 @@ Bounds ((5), (7))
     tighter_lipschitz_upper_bound    a sharper bound
     lipschitz_lower_bound            a gradient found by search
     sdp_lipschitz_upper_bound        the sharpest one (LipSDP-Neuron), in seconds
+    network_of, Network              the weights of a network of PyTorch, Keras, scikit-learn, Equinox, for these bounds
     exact_lipschitz_constant         the constant itself, for two inputs
 
 What the paper compares with (3, Appendices D and E)
@@ -135,6 +136,7 @@ _HOME = {
     "toy.two_sample": "two_sample",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
     "bounds.convolutions": "as_matrix",
+    "bounds.modules": "network_of Network",
     "bounds.sdp": "sdp_lipschitz_upper_bound",
     "bounds.strict": "CertifiedSpectralNorm",
     "bounds.lipschitz": "lipschitz_upper_bound tighter_lipschitz_upper_bound lipschitz_lower_bound"
@@ -181,6 +183,7 @@ if TYPE_CHECKING:
         lipschitz_upper_bound as lipschitz_upper_bound,
         tighter_lipschitz_upper_bound as tighter_lipschitz_upper_bound,
     )
+    from specnorm_np.bounds.modules import Network as Network, network_of as network_of
     from specnorm_np.bounds.sdp import sdp_lipschitz_upper_bound as sdp_lipschitz_upper_bound
     from specnorm_np.bounds.strict import CertifiedSpectralNorm as CertifiedSpectralNorm
     from specnorm_np.gan import (
