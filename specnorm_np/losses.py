@@ -6,11 +6,11 @@ returned. Means over the batch are part of the loss, and so 1/n is part of the g
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from specnorm_np.spectral import Array, Arrays
+from specnorm_np.spectral import Array, Arrays, floats
 
 DLoss: TypeAlias = Callable[[Array, Array], tuple[float, Array, Array]]
 GLoss: TypeAlias = Callable[[Array], tuple[float, Array]]
@@ -20,20 +20,15 @@ GLoss: TypeAlias = Callable[[Array], tuple[float, Array]]
 Penalty: TypeAlias = Callable[..., tuple[float, Arrays]]
 
 
-def _floats(*values: Any) -> Arrays:
-    """Return arrays of a floating dtype. Whole numbers become float64: with them −x may be no negative number."""
-    return [x if x.dtype.kind == "f" else x.astype(np.float64) for x in map(np.asarray, values)]
-
-
 def softplus(x: Array) -> Array:
     """Compute log(1 + eˣ) without overflow; −log sigmoid(x) is softplus(−x)."""
-    (x,) = _floats(x)
+    (x,) = floats(x)
     return np.logaddexp(0.0, x).astype(x.dtype, copy=False)
 
 
 def sigmoid(x: Array) -> Array:
     """Compute 1/(1 + e⁻ˣ), accurate where it is tiny. The link 𝒜 of the standard loss, eqs. (2), (3)."""
-    (x,) = _floats(x)
+    (x,) = floats(x)
     return np.exp(-softplus(-x))
 
 
@@ -57,7 +52,7 @@ def standard_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     df_real, df_fake : arrays
         Its gradients, each of the shape of its variable.
     """
-    f_real, f_fake = _floats(f_real, f_fake)
+    f_real, f_fake = floats(f_real, f_fake)
     loss = _mean(softplus(-f_real)) + _mean(softplus(f_fake))  # (15)
     return loss, -sigmoid(-f_real) / f_real.size, sigmoid(f_fake) / f_fake.size
 
@@ -72,7 +67,7 @@ def non_saturating_g(f_fake: Array) -> tuple[float, Array]:
     df_fake : array
         Its gradient.
     """
-    (f_fake,) = _floats(f_fake)
+    (f_fake,) = floats(f_fake)
     return _mean(softplus(-f_fake)), -sigmoid(-f_fake) / f_fake.size
 
 
@@ -86,7 +81,7 @@ def saturating_g(f_fake: Array) -> tuple[float, Array]:
     df_fake : array
         Its gradient.
     """
-    (f_fake,) = _floats(f_fake)
+    (f_fake,) = floats(f_fake)
     return -_mean(softplus(f_fake)), -sigmoid(f_fake) / f_fake.size
 
 
@@ -100,7 +95,7 @@ def hinge_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     df_real, df_fake : arrays
         Its gradients; 0 at the kinks.
     """
-    f_real, f_fake = _floats(f_real, f_fake)
+    f_real, f_fake = floats(f_real, f_fake)
     loss = _mean(np.maximum(0.0, 1.0 - f_real)) + _mean(np.maximum(0.0, 1.0 + f_fake))  # (16), −min(0, −a) = max(0, a)
     df_real = (f_real < 1.0).astype(f_real.dtype) / -f_real.size + 0.0  # + 0.0: no −0.0 where a margin is kept
     df_fake = (f_fake > -1.0).astype(f_fake.dtype) * (1.0 / f_fake.size)
@@ -117,7 +112,7 @@ def wasserstein_d(f_real: Array, f_fake: Array) -> tuple[float, Array, Array]:
     df_real, df_fake : arrays
         Its gradients, constants.
     """
-    f_real, f_fake = _floats(f_real, f_fake)
+    f_real, f_fake = floats(f_real, f_fake)
     loss = _mean(f_fake) - _mean(f_real)
     return loss, np.full_like(f_real, -1.0 / f_real.size), np.full_like(f_fake, 1.0 / f_fake.size)
 
@@ -132,7 +127,7 @@ def mean_g(f_fake: Array) -> tuple[float, Array]:
     df_fake : array
         Its gradient, a constant.
     """
-    (f_fake,) = _floats(f_fake)
+    (f_fake,) = floats(f_fake)
     return -_mean(f_fake), np.full_like(f_fake, -1.0 / f_fake.size)  # (17)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specnorm_np.spectral import Array
+from specnorm_np.spectral import Array, floats
 
 
 class Params(Mapping[str, Array]):
@@ -179,7 +179,7 @@ def forward(W_bar: Sequence[Array], b: Sequence[Array], x: Array, slope: float) 
     cache : list of L+1 arrays, (n, d_l)
         h_0 = x, h_1, …, h_L, the input of every layer: all that the backward passes need.
     """
-    h = [x]
+    h, W_bar = floats(x), floats(*W_bar)
     for W, b_l in zip(W_bar[:-1], b[:-1], strict=True):
         a = h[-1] @ W.T
         a += b_l

@@ -71,6 +71,7 @@ def pullback_of_quotient(dW_bar: Array, W: Array, N: float, dN: Array) -> Array:
     It vanishes where ∇_W̄ V = k ∇_W N for a real k (38), provided that N is homogeneous, N(cW) = |c| N(W), as norms
     are; then also ⟨∂V/∂W, W⟩ = 0: scaling W changes nothing.
     """
+    dW_bar, W, dN = map(np.asarray, (dW_bar, W, dN))
     alpha = 1.0 / N
     lam = alpha * float(np.vdot(dW_bar, W))
     dW: Array = lam * dN

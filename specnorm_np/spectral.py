@@ -32,6 +32,17 @@ class SingularTriplet(NamedTuple):
     v: Array
 
 
+def floats(*values: npt.ArrayLike) -> Arrays:
+    """Return arrays of a floating dtype. Whole numbers become float64: with them −x may be no negative number.
+
+    Raises
+    ------
+    TypeError
+        If a value holds anything but real numbers.
+    """
+    return [x if x.dtype.kind == "f" else x.astype(np.float64, casting="same_kind") for x in map(np.asarray, values)]
+
+
 def check_matrix(W: npt.ArrayLike, name: str = "W", *, finite: bool = True) -> Array:
     """Return W as an array if it is a floating-point matrix, and a finite one, else say what it is.
 

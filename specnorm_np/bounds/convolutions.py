@@ -31,6 +31,8 @@ def as_matrix(W: npt.ArrayLike) -> Array:
     where in between depends on the weights.
     """
     W = np.asarray(W)
+    if W.dtype.kind not in "fiu":
+        raise ValueError(f"W has dtype {W.dtype}; expected numbers")
     if W.ndim < 2 or W.size == 0:
         raise ValueError(f"W has shape {W.shape}; expected (d_out, d_in) or (d_out, d_in, h, w), none of them 0")
     return W.reshape(W.shape[0], -1)

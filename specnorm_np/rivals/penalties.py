@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from specnorm_np.network import MLP, deltas, forward, gains
 from specnorm_np.rivals.projections import orthonormalized
-from specnorm_np.spectral import Array, SingularTriplet, check_positive
+from specnorm_np.spectral import Array, SingularTriplet, check_positive, floats
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ def interpolate(x_real: Array, x_fake: Array, *, rng: np.random.Generator) -> Ar
     ValueError
         If the shapes differ.
     """
+    x_real, x_fake = floats(x_real, x_fake)
     if x_real.shape != x_fake.shape:
         raise ValueError(f"x_real has shape {x_real.shape} and x_fake {x_fake.shape}; expected as many rows in both")
     epsilon = rng.random((len(x_real), 1)).astype(x_real.dtype)  # (31)

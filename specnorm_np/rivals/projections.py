@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from specnorm_np.normalizers import Identity
-from specnorm_np.spectral import Array, check_positive
+from specnorm_np.spectral import Array, check_positive, floats
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,15 @@ def orthonormalized(A: Array) -> Array:
     """Return the Q of A = QR with R_ii ≥ 0, (m, k) for an (m, k) array A with m ≥ k.
 
     The signs make it unique and continuous where A has full rank, and uniform for a Gaussian A.
+
+    Raises
+    ------
+    ValueError
+        If A is narrower or wider than LAPACK computes in.
     """
+    (A,) = floats(A)
+    if A.dtype.itemsize not in (4, 8):
+        raise ValueError(f"A has dtype {A.dtype}; expected float32 or float64")
     Q, R = np.linalg.qr(A)
     Q[:, np.diag(R) < 0.0] *= -1.0
     return Q

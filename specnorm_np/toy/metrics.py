@@ -195,8 +195,10 @@ def mode_shapes(x: Array, modes: Array, std: float, radius: float = 5.0) -> Shap
     offset is √(π/2m) in the mean, and of its two standard deviations the smaller is below 1 and the larger above it;
     `perfect_sampler` has the numbers. In the plane the radius of 5 leaves out four samples in a million.
     """
+    modes = check_points(modes, "modes")
+    x = check_points(x, "x", modes.shape[1])
     index, near = _mark(x, modes, std, radius)
-    k, d = np.shape(modes)
+    k, d = modes.shape
     offset, spread = np.full(k, np.nan), np.full((k, d), np.nan)
     for i in range(k):
         z = (x[near & (index == i)] - modes[i]) / std
