@@ -77,6 +77,7 @@ Bounds ((5), (7))
     spectral_norm_bounds             σ(W) between two numbers, proven in floating point
     certify_upper                    a proof that σ(W) does not exceed a number
     as_matrix                        a convolution kernel as a matrix (footnote 3)
+    convolution_norm                 the norm of the convolution itself, by FFT
     certified_normalization          a W̄ whose norm is proven to be at most K
     CertifiedSpectralNorm            the normaliser made of it
     convergence                      how far a power iteration is
@@ -135,7 +136,7 @@ _HOME = {
     "toy.metrics": "evaluate perfect_sampler mode_shapes",
     "toy.two_sample": "two_sample",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
-    "bounds.convolutions": "as_matrix",
+    "bounds.convolutions": "as_matrix convolution_norm",
     "bounds.modules": "network_of Network",
     "bounds.sdp": "sdp_lipschitz_upper_bound",
     "bounds.strict": "CertifiedSpectralNorm",
@@ -176,7 +177,7 @@ if TYPE_CHECKING:
         iterations_needed as iterations_needed,
         spectral_norm_bounds as spectral_norm_bounds,
     )
-    from specnorm_np.bounds.convolutions import as_matrix as as_matrix
+    from specnorm_np.bounds.convolutions import as_matrix as as_matrix, convolution_norm as convolution_norm
     from specnorm_np.bounds.lipschitz import (
         exact_lipschitz_constant as exact_lipschitz_constant,
         lipschitz_lower_bound as lipschitz_lower_bound,
