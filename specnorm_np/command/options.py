@@ -75,7 +75,9 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
     how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
     how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
     how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
-    how.add_argument("--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid)")
+    how.add_argument(
+        "--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid, 10000 on the other shapes)"
+    )
     how.add_argument("--decay", type=float, help=f"share of the run after which the rates fall (default {d.decay:g})")
     for name in ("d", "g"):
         how.add_argument(
