@@ -17,12 +17,13 @@ The paper has no such figure; this one illustrates the argument of its section 2
 setting C, {steps} updates, seeds {seeds}). (a) λ = Ê[δᵀ(W̄h)] of (12), in the sign of V, which D ascends: then λ > 0
 penalises the first singular component. Running means over {window} of the recorded steps; lines are means over the
 seeds, the band is the range over seeds and layers. It is positive in {positive} of all records after the first tenth:
-mostly D would gain by growing, so that the constraint binds. The layers share nearly one λ (without biases they would
-share it exactly, for f is then homogeneous in each W̄: λ = Ê[∂V/∂f·f]). (b) Share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the
-gradient along u₁v₁ᵀ, which the second term of (12) acts on; grey: a random direction, 1/(d_o d_i). In the square
-matrices it is {hidden} on average after the first tenth, {times} times that of a random direction; in the last layer,
-where u₁v₁ᵀ is W̄ itself, {last}. The one thing to see: λ is positive for most of the run, not for all of it, and
-adapts; what it acts on is far from random, but in the square matrices a small part of the gradient.
+mostly D would gain by growing, so that the constraint binds. The layers differ at first: the largest of their mean
+curves is {early} times the smallest at update {early_step}, and {late} times at the end. (Without biases they would
+share one λ, for f is then homogeneous in each W̄: λ = Ê[∂V/∂f·f].) (b) Share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the gradient
+along u₁v₁ᵀ, which the second term of (12) acts on; grey: a random direction, 1/(d_o d_i). In the square matrices it
+is {hidden} on average after the first tenth, {times} times that of a random direction; in the last layer, where u₁v₁ᵀ
+is W̄ itself, {last}. The one thing to see: λ is positive for most of the run, not for all of it, and adapts; what it
+acts on is far from random, but in the square matrices a small part of the gradient.
 """
 WINDOW = 9
 
@@ -67,7 +68,12 @@ def _smooth(x: Array) -> Array:
 def facts(data: style.Data) -> dict[str, str]:
     """State what the caption says in numbers."""
     hidden = slice(1, len(data["random"]) - 1)
+    means = data["lam"][1]  # (T, L+1)
+    early = int(np.abs(data["step"] - 0.1 * data["step"][-1]).argmin())
     return {
+        "early": f"{means[early].max() / means[early].min():.1f}",
+        "early_step": f"{data['step'][early]}",
+        "late": f"{means[-1].max() / means[-1].min():.1f}",
         "steps": str(data["step"][-1]),
         "seeds": ", ".join(map(str, data["seeds"])),
         "window": str(WINDOW),

@@ -25,10 +25,11 @@ std {std}) and a model p_G that is a ring at radius {model_radius} with std {mod
 q_data − log p_G, exact. (b) f of a discriminator trained on the two with SN at K = 1 (2-{width}-{width}-{width}-1,
 {steps} updates, Adam 0.001, one seed; p_G stands still). (c), (d) Along the dashed line from the centre through a
 mode of p_G and one of the data: ‖∇f*‖ is {at_model} at the mode of p_G and {peak} at the end of this line, growing
-without bound, while ‖∇f‖ is at most {sn_peak} there; the bound (7) is {bound}. (d) What G is sent through D =
-sigmoid(f) by the saturating loss is ‖∇D‖: with f* it is {vanished} at the mode of p_G, {sn_slope} with SN. The one
-thing to see: the optimal D is flat exactly where G needs a gradient, and its logit has a slope without bound; the
-Lipschitz constraint mends both.
+without bound, while ‖∇f‖ is at most {sn_peak} there; the bound (7) is {bound}. (d) What a point of G is sent through
+D = sigmoid(f): by the saturating loss log(1 − D) it is D‖∇f‖, with f* {vanished} at the mode of p_G and with SN
+{sn_sat}; by −log D, which is used in practice, it is (1 − D)‖∇f‖, with f* {star_used} there and with SN {sn_used}.
+The one thing to see: with the optimal D, G is sent next to nothing or far too much, depending on its loss; a D with a
+Lipschitz bound sends something of its own size by either.
 """
 STD, MODEL_STD, MODEL_RADIUS = 0.05, 0.03, 0.5
 
@@ -57,8 +58,10 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
         "t": t,
         "star_slope": star_slope,
         "sn_slope": sn_slope,
-        "star_D_slope": _slope_of_link(star_line) * star_slope,
-        "sn_D_slope": _slope_of_link(f_line) * sn_slope,
+        "star_saturating": sigmoid(star_line) * star_slope,
+        "sn_saturating": sigmoid(f_line) * sn_slope,
+        "star_used": sigmoid(-star_line) * star_slope,
+        "sn_used": sigmoid(-f_line) * sn_slope,
         "sigma_bar": np.array([np.linalg.svd(W, compute_uv=False)[0] for W in W_bar]),
         "std": np.array(STD),
         "model_std": np.array(MODEL_STD),
@@ -70,10 +73,6 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
 
 def _log_ratio(data_q: Mixture, model_p: Mixture, x: Array) -> Array:
     return data_q.log_density(x) - model_p.log_density(x)  # (3)
-
-
-def _slope_of_link(f: Array) -> Array:
-    return sigmoid(f) * sigmoid(-f)
 
 
 def _trained(gan: GAN, data_q: Mixture, model_p: Mixture) -> tuple[list[Array], list[Array]]:
@@ -103,8 +102,10 @@ def facts(data: style.Data) -> dict[str, str]:
         "peak": f"{data['star_slope'].max():.0f}",
         "sn_peak": f"{data['sn_slope'].max():.2f}",
         "bound": f"{data['sigma_bar'].prod():.3f}",
-        "vanished": f"{data['star_D_slope'][at_model]:.0e}",
-        "sn_slope": f"{data['sn_D_slope'][at_model]:.2f}",
+        "vanished": f"{data['star_saturating'][at_model]:.0e}",
+        "sn_sat": f"{data['sn_saturating'][at_model]:.2f}",
+        "star_used": f"{data['star_used'][at_model]:.0f}",
+        "sn_used": f"{data['sn_used'][at_model]:.2f}",
     }
 
 
@@ -133,19 +134,19 @@ def draw(data: style.Data) -> Figure:
     axes = figure.subplots(2, 2).ravel()
     _field(axes[0], data, "star", "$f^*$ of (3), symmetric log scale")
     _field(axes[1], data, "sn", "$f$ trained with SN, $K=1$")
-    for ax, suffix, title in (
-        (axes[2], "slope", "slope of $f$ along the line"),
-        (axes[3], "D_slope", "slope of $D=\\mathrm{sigmoid}(f)$"),
-    ):
-        ax.plot(data["t"], data[f"star_{suffix}"], "--", color=style.INK, label="$f^*$")
-        ax.plot(data["t"], data[f"sn_{suffix}"], **style.method_line("sn"), label="SN")
+    axes[2].plot(data["t"], data["star_slope"], "--", color=style.INK, label="$f^*$")
+    axes[2].plot(data["t"], data["sn_slope"], **style.method_line("sn"), label="SN")
+    for name, label, line in (("star", "$f^*$", {"color": style.INK}), ("sn", "SN", {"color": style.METHODS["sn"][0]})):
+        axes[3].plot(data["t"], data[f"{name}_saturating"], "--", **line, label=f"{label}, $\\log(1-D)$")
+        axes[3].plot(data["t"], data[f"{name}_used"], "-", **line, label=f"{label}, $-\\log D$")
+    for ax, title in ((axes[2], "slope of $f$ along the line"), (axes[3], "what G is sent, by either loss")):
         ax.set(yscale="log", xlim=(0, 1.5), xlabel="distance from the centre", title=title)
         for at, text, color in ((float(data["model_radius"]), "$p_G$", style.GREEN), (1.0, "$q_{data}$", style.INK)):
             ax.axvline(at, color=color, lw=0.8, ls=":")
             ax.text(at + 0.02, 0.98, text, color=color, va="top", transform=ax.get_xaxis_transform())
     axes[2].set(ylabel="$\\|\\nabla f\\|$", ylim=(0.05, 2e4))
-    axes[3].set(ylabel="$\\|\\nabla D\\|$", ylim=(1e-30, 1e3))
+    axes[3].set(ylabel="length of the gradient", ylim=(1e-12, 1e4))
     axes[2].legend(loc="center right")
-    axes[3].legend(loc="center right")
+    axes[3].legend(loc="lower right", fontsize=6.5)
     style.letter(axes)
     return figure

@@ -73,9 +73,11 @@ def test_optimal_discriminator_blows_up_and_vanishes_where_the_lipschitz_one_doe
     at_model = np.abs(data["t"] - data["model_radius"]).argmin()
     assert data["star_slope"][at_model] > 100
     assert data["star_slope"][-1] > data["star_slope"][at_model]
-    assert data["star_D_slope"][at_model] < 1e-10
+    assert data["star_saturating"][at_model] < 1e-10
+    assert data["star_used"][at_model] > 100
     assert data["sn_slope"].max() <= data["sigma_bar"].prod() * (1 + 1e-6)
-    assert 0.05 < data["sn_D_slope"][at_model] < 0.3
+    assert 0.05 < data["sn_saturating"][at_model] < 0.5
+    assert 0.05 < data["sn_used"][at_model] < 1.0
 
 
 def test_only_sn_has_a_gain_that_does_not_depend_on_the_rank(quick):
