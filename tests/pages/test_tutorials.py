@@ -11,13 +11,17 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "tutorials"
 TUTORIALS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+SOLUTIONS = sorted((FOLDER / "solutions").glob("[0-9][0-9]_*.py"))
 EQUATIONS = {
+    "00_a_gan_in_one_dimension": [*range(1, 4), 15],
     "01_why_lipschitz": range(1, 6),
     "02_the_spectral_norm": range(6, 9),
     "03_power_iteration": range(18, 23),
     "04_the_gradient": [*range(9, 13), *range(33, 39)],
     "05_backpropagation": [1, *range(15, 18), *range(20, 24)],
 }
+WITH_SOLUTIONS = {path.stem for path in SOLUTIONS}
+"""The tutorials whose solutions stand in a file of their own; the others have them in their last cell."""
 every_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -47,7 +51,7 @@ def numbers(text):
     return found
 
 
-def test_there_are_five():
+def test_all_are_listed_here():
     assert [path.stem for path in TUTORIALS] == sorted(EQUATIONS)
 
 
@@ -57,8 +61,10 @@ def test_it_runs_and_writes_its_picture_and_nothing_else(path, tmp_path):
     here.mkdir()
     pictures.mkdir()
     run(path, here, SPECNORM_FIGURES=str(pictures))
-    assert [file.name for file in pictures.iterdir()] == [path.stem + ".png"]
-    assert (pictures / (path.stem + ".png")).read_bytes()[:4] == b"\x89PNG"
+    drawn = list(pictures.iterdir())
+    assert drawn
+    assert all(re.fullmatch(rf"{path.stem}(_\d)?\.png", file.name) for file in drawn)
+    assert all(file.read_bytes()[:4] == b"\x89PNG" for file in drawn)
     assert list(here.iterdir()) == []
 
 
@@ -68,12 +74,12 @@ def test_without_matplotlib_the_picture_is_left_out_and_said_so(tmp_path):
     (stub / "__init__.py").write_text("raise ImportError('not here')")
     before = sorted(tmp_path.rglob("*"))
     path = os.pathsep.join(filter(None, [str(stub.parent), os.environ.get("PYTHONPATH")]))
-    assert "matplotlib is not installed" in run(TUTORIALS[3], tmp_path, PYTHONPATH=path)
+    assert "matplotlib is not installed" in run(FOLDER / "04_the_gradient.py", tmp_path, PYTHONPATH=path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_wrong_formula_stops_the_tutorial(tmp_path):
-    text = TUTORIALS[3].read_text(encoding="utf-8")
+    text = (FOLDER / "04_the_gradient.py").read_text(encoding="utf-8")
     wrong = text.replace("(G - lam * uv) / sigma  # (12)", "G / sigma  # (12)")
     assert wrong != text
     copy = tmp_path / "wrong.py"
@@ -86,7 +92,7 @@ def test_a_wrong_formula_stops_the_tutorial(tmp_path):
 def test_it_is_a_notebook(path):
     kinds = [kind for kind, _ in cells(path)]
     assert kinds[0] == "[markdown]"
-    assert kinds[-1] == "code"
+    assert kinds[-1] == ("[markdown]" if path.stem in WITH_SOLUTIONS else "code")
     assert set(kinds) == {"[markdown]", "code"}
     for kind, text in cells(path):
         if kind == "code":
@@ -101,27 +107,34 @@ def test_it_is_a_notebook(path):
 def test_it_is_of_the_agreed_size_and_shape(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert max(map(len, lines)) <= 120
-    first, exercises, solutions = cells(path)[0][1], cells(path)[-2][1], cells(path)[-1][1]
+    first, *_, before, last = (text for _, text in cells(path))
+    own = path.stem in WITH_SOLUTIONS
+    exercises = last if own else before
+    solutions = (FOLDER / "solutions" / path.name).read_text(encoding="utf-8") if own else last
     assert re.match(rf"# # {int(path.name[:2])}\. ", first)
     assert "Beside the paper" in first
     assert "you can" in first
     assert "# ## Traps" in exercises
     tail = exercises[exercises.index("# ## Exercises") :]
     assert re.findall(r"^# (\d)\. ", tail, re.M) == ["1", "2", "3"]
-    assert re.findall(r"^# (\d)\. ", solutions, re.M) == ["1", "2", "3"]
+    assert re.findall(r"^# (?:## )?(\d)\. ", solutions, re.M) == ["1", "2", "3"]
 
 
 @every_tutorial
 def test_every_section_is_checked(path):
     """Between two headings something is asserted; so is each of the three solutions."""
     checked, heading = True, ""
-    for kind, text in cells(path)[1:-2]:
+    own = path.stem in WITH_SOLUTIONS
+    for kind, text in cells(path)[1:] if own else cells(path)[1:-2]:
+        if text.startswith("# ## What was learnt"):
+            break
         if kind == "[markdown]" and text.startswith("# ## "):
             assert checked, f"nothing is checked under {heading}"
             checked, heading = False, text.splitlines()[0]
         checked = checked or (kind == "code" and re.search(r"assert |check_gradient\(", text) is not None)
     assert checked
-    for solution in re.split(r"^# \d\. ", cells(path)[-1][1], flags=re.M)[1:]:
+    solutions = (FOLDER / "solutions" / path.name).read_text(encoding="utf-8") if own else cells(path)[-1][1]
+    for solution in re.split(r"^# (?:## )?\d\. ", solutions, flags=re.M)[1:]:
         assert re.search(r"^assert |^check_gradient\(", solution, re.M)
 
 
@@ -145,7 +158,14 @@ def test_it_uses_the_public_api_only(path):
         elif isinstance(node, ast.Attribute) and node.attr[0] == "_":
             private.append(node.attr)
     assert set(private) <= {"_repr_png_"}  # the notebook's own hook
-    assert modules <= {"functools", "io", "os", "numpy", "matplotlib", "specnorm_np"}
+    assert modules <= {"functools", "io", "os", "numpy", "matplotlib", "plotting", "specnorm_np"}
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_the_solutions_run(path, tmp_path):
+    assert path.stem in EQUATIONS
+    assert run(path, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_readme_lists_them_in_order():
