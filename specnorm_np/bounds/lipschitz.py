@@ -17,17 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from specnorm_np.bounds.certificates import spectral_norm_bounds
+from specnorm_np.bounds.convolutions import Conv2d
 from specnorm_np.bounds.regions import UNIT_ROUNDOFF, affine_pieces, rounding_allowances
 from specnorm_np.spectral import Array, check_matrix
 
 
-def lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
+def lipschitz_upper_bound(W: Sequence[npt.ArrayLike | Conv2d], slope: float) -> float:
     """Bound ‖f‖_Lip, the K of (5), by the product of the layers' spectral norms. Eq. (7).
 
     Parameters
     ----------
     W : L+1 arrays, (d_l, d_{l-1})
-        Effective weights. Biases do not matter.
+        Effective weights. Biases do not matter. Any of them may be a `Conv2d`, which counts with the norm of the
+        convolution, not with that of its reshaped kernel (footnote 3).
     slope : float in [0, 1]
         Slope of the leaky ReLU on negative numbers.
 
@@ -47,7 +49,8 @@ def lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
     of the input space, as a function of real numbers: two computed values of f differ by their rounding on top.
     """
     check_slope(slope)
-    return times_up(*(spectral_norm_bounds(W_l)[1] for W_l in float64_chain(W)))  # (7)
+    norms = [W_l.norm_upper() if isinstance(W_l, Conv2d) else spectral_norm_bounds(W_l)[1] for W_l in _layers(W)]
+    return times_up(*norms)  # (7)
 
 
 def tighter_lipschitz_upper_bound(W: Sequence[npt.ArrayLike], slope: float) -> float:
@@ -335,17 +338,23 @@ def check_slope(slope: float) -> None:
 
 def float64_chain(W: Sequence[npt.ArrayLike]) -> list[Array]:
     """Return the matrices in float64 if each one's columns are the last one's rows."""
+    for l, W_l in enumerate(W):
+        if isinstance(W_l, Conv2d):
+            raise ValueError(f"W[{l}] is a Conv2d; expected a matrix: only lipschitz_upper_bound takes convolutions")
+    return [layer for layer in _layers(W) if not isinstance(layer, Conv2d)]
+
+
+def _layers(W: Sequence[npt.ArrayLike | Conv2d]) -> list[Array | Conv2d]:
+    """Return the layers, matrices in float64, if each one takes as many numbers as the last one gives."""
     if len(W) == 0:
         raise ValueError("W is empty; expected L+1 matrices")
-    chain = [check_matrix(W_l, f"W[{l}]") for l, W_l in enumerate(W)]
-    for l, W_l in enumerate(chain):
-        if W_l.dtype.itemsize > 8:
-            raise ValueError(f"W[{l}] has dtype {W_l.dtype}; expected float64 or narrower")
-    chain = [W_l.astype(np.float64) for W_l in chain]
-    for l in range(1, len(chain)):
-        if chain[l].shape[1] != chain[l - 1].shape[0]:
-            raise ValueError(f"W[{l}] has shape {chain[l].shape}; expected {chain[l - 1].shape[0]} columns")
-    return chain
+    layers = [W_l if isinstance(W_l, Conv2d) else check_matrix(W_l, f"W[{l}]") for l, W_l in enumerate(W)]
+    for l, layer in enumerate(layers):
+        if not isinstance(layer, Conv2d) and layer.dtype.itemsize > 8:
+            raise ValueError(f"W[{l}] has dtype {layer.dtype}; expected float64 or narrower")
+        if l and layer.shape[1] != layers[l - 1].shape[0]:
+            raise ValueError(f"W[{l}] has shape {layer.shape}; expected {layers[l - 1].shape[0]} columns")
+    return [layer if isinstance(layer, Conv2d) else layer.astype(np.float64) for layer in layers]
 
 
 def _float64_scalar_network(
