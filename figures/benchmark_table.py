@@ -54,7 +54,7 @@ NOTES = """\
 {samples} generated and {samples} real points have a nearest neighbour of their own kind; 50 % if they cannot be told
 apart. *Spread*: the standard deviation of a mode's samples along the axis in which they are narrowest and widest, in
 units of the true one, as means over the modes. What each measure sees, and what it misses:
-[docs/measures.md](docs/measures.md). The row of the perfect sampler is exact where there is a formula: high quality
+`docs/measures.md`. The row of the perfect sampler is exact where there is a formula: high quality
 1 − exp(−9/2), reverse KL (k − 1)/2n, 1-NN (n − 1)/(2n − 1).
 
 The rows of this package: {seeds}. G and D have {ring_d_depth} hidden layers of {ring_d_width}, the data are fresh at
