@@ -196,7 +196,7 @@ def draw(data: style.Data) -> Figure:
                 ha="left" if side > 0 else "right",
             )  # fmt: skip
         ax.set(xlim=(-0.08 * most, 1.1 * most), ylim=(-0.6, len(listed) - 0.4))
-        ax.set_title(COLUMNS[column % 5], fontsize=7)
+        ax.set_title(COLUMNS[column % 5].removeprefix("high "), fontsize=7)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
         ax.tick_params(axis="x", labelsize=6)
