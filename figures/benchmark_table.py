@@ -54,7 +54,7 @@ NOTES = """\
 {samples} generated and {samples} real points have a nearest neighbour of their own kind; 50 % if they cannot be told
 apart. *Spread*: the standard deviation of a mode's samples along the axis in which they are narrowest and widest, in
 units of the true one, as means over the modes. What each measure sees, and what it misses:
-[docs/measures.md](docs/measures.md). The row of the perfect sampler is exact where there is a formula: high quality
+`docs/measures.md`. The row of the perfect sampler is exact where there is a formula: high quality
 1 − exp(−9/2), reverse KL (k − 1)/2n, 1-NN (n − 1)/(2n − 1).
 
 The rows of this package: {seeds}. G and D have {ring_d_depth} hidden layers of {ring_d_width}, the data are fresh at
@@ -196,7 +196,7 @@ def draw(data: style.Data) -> Figure:
                 ha="left" if side > 0 else "right",
             )  # fmt: skip
         ax.set(xlim=(-0.08 * most, 1.1 * most), ylim=(-0.6, len(listed) - 0.4))
-        ax.set_title(COLUMNS[column % 5], fontsize=7)
+        ax.set_title(COLUMNS[column % 5].removeprefix("high "), fontsize=7)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
         ax.tick_params(axis="x", labelsize=6)
