@@ -335,10 +335,10 @@ def train(gan: GAN, state: State, sample_real: Callable[..., Array]) -> Iterator
     while step < gan.steps:
         progress, step = step / gan.steps, step + 1
         try:
+            rate, rng = gan.d_rate(progress), streams["interpolation"]
             for _ in range(gan.n_dis):
                 x_real = sample_real(gan.batch, rng=streams["data"]).astype(gan.dtype, copy=False)
                 x_fake = generate(gan, G.theta, latents(gan, gan.batch, rng=streams["latent"]))
-                rate, rng = gan.d_rate(progress), streams["interpolation"]
                 D, d_loss, W_bar, dW_bar = d_step(gan, D, x_real, x_fake, rate, rng=rng)
             G, g_loss = g_step(gan, G, D, latents(gan, gan.batch, rng=streams["latent"]), gan.g_rate(progress))
         except Diverged as error:

@@ -5,11 +5,11 @@ K belongs to the normaliser, and `ScheduledK` lets it follow a schedule there.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from specnorm_np.normalizers import SpectralNorm
 from specnorm_np.spectral import Array, check_count
 
 
@@ -45,8 +45,13 @@ class Piecewise:
 
     def __call__(self, progress: float) -> float:
         """Return the value at a share `progress` of the run."""
-        at, values = zip(*self.points, strict=True)
-        return float(np.interp(progress, at, values))
+        return _interpolated(self.points, progress)
+
+
+@lru_cache(maxsize=8)  # all layers of a step ask for the same value
+def _interpolated(points: tuple[tuple[float, float], ...], progress: float) -> float:
+    at, values = zip(*points, strict=True)
+    return float(np.interp(progress, at, values))
 
 
 class Dated(NamedTuple):
@@ -79,9 +84,9 @@ class ScheduledK:
         Updates of D in the whole run: progress is the share of them that is done.
     """
 
-    normalizer: Any = SpectralNorm()
-    K: Piecewise = Piecewise(((0.0, 1.0),))
-    updates: int = 20_000
+    normalizer: Any
+    K: Piecewise
+    updates: int
 
     def __post_init__(self) -> None:
         check_count("updates", self.updates)
@@ -103,18 +108,18 @@ class ScheduledK:
     def start(self, *w: Array, rng: np.random.Generator) -> Dated:
         """Begin with the first K."""
         K = self.K(0.0)
-        return Dated(self._at(K).start(*w, rng=rng), 0, K)
+        return Dated(_at(self.normalizer, K).start(*w, rng=rng), 0, K)
 
     def normalize(self, *args: Any) -> Array:
         """(*w, state) ↦ W̄ at the present K."""
         *w, state = args
-        W_bar: Array = self._at(state.K).normalize(*w, state.norm)
+        W_bar: Array = _at(self.normalizer, state.K).normalize(*w, state.norm)
         return W_bar
 
     def pullback(self, dW_bar: Array, *args: Any) -> tuple[Array, ...]:
         """Pull back at the present K: (35)."""
         *w, state = args
-        dw: tuple[Array, ...] = self._at(state.K).pullback(dW_bar, *w, state.norm)
+        dw: tuple[Array, ...] = _at(self.normalizer, state.K).pullback(dW_bar, *w, state.norm)
         return dw
 
     def settle(self, *args: Any) -> tuple[tuple[Array, ...], Dated]:
@@ -122,8 +127,10 @@ class ScheduledK:
         *w, state = args
         updates = state.updates + 1
         K = self.K(min(updates / self.updates, 1.0))
-        w, norm = self._at(K).settle(*w, state.norm)
+        w, norm = _at(self.normalizer, K).settle(*w, state.norm)
         return w, Dated(norm, updates, K)
 
-    def _at(self, K: float) -> Any:
-        return replace(self.normalizer, K=K)
+
+@lru_cache(maxsize=8)  # all layers of a step have the same K
+def _at(normalizer: Any, K: float) -> Any:
+    return replace(normalizer, K=K)

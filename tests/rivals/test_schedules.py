@@ -30,7 +30,7 @@ def test_what_is_no_schedule_is_refused(points):
 
 def test_a_K_of_zero_is_refused():
     with pytest.raises(ValueError, match="K has the value 0"):
-        ScheduledK(K=Piecewise(((0.0, 1.0), (1.0, 0.0))))
+        ScheduledK(SpectralNorm(), Piecewise(((0.0, 1.0), (1.0, 0.0))), updates=4)
 
 
 @pytest.mark.parametrize(("inner", "share"), [(SpectralNorm(50), 1.0), (CertifiedSpectralNorm(50), 1 / 1.01)])
