@@ -78,6 +78,8 @@ Bounds ((5), (7))
     certify_upper                    a proof that σ(W) does not exceed a number
     as_matrix                        a convolution kernel as a matrix (footnote 3)
     convolution_norm                 the norm of the convolution itself, by FFT
+    convolution_upper_bound          the same from above, proven in floating point
+    Conv2d                           a convolution as a layer of a chain, for (7)
     certified_normalization          a W̄ whose norm is proven to be at most K
     CertifiedSpectralNorm            the normaliser made of it
     convergence                      how far a power iteration is
@@ -136,7 +138,7 @@ _HOME = {
     "toy.metrics": "evaluate perfect_sampler mode_shapes",
     "toy.two_sample": "two_sample",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
-    "bounds.convolutions": "as_matrix convolution_norm",
+    "bounds.convolutions": "as_matrix convolution_norm convolution_upper_bound Conv2d",
     "bounds.modules": "network_of Network",
     "bounds.sdp": "sdp_lipschitz_upper_bound",
     "bounds.strict": "CertifiedSpectralNorm",
@@ -177,7 +179,12 @@ if TYPE_CHECKING:
         iterations_needed as iterations_needed,
         spectral_norm_bounds as spectral_norm_bounds,
     )
-    from specnorm_np.bounds.convolutions import as_matrix as as_matrix, convolution_norm as convolution_norm
+    from specnorm_np.bounds.convolutions import (
+        Conv2d as Conv2d,
+        as_matrix as as_matrix,
+        convolution_norm as convolution_norm,
+        convolution_upper_bound as convolution_upper_bound,
+    )
     from specnorm_np.bounds.lipschitz import (
         exact_lipschitz_constant as exact_lipschitz_constant,
         lipschitz_lower_bound as lipschitz_lower_bound,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -53,6 +54,9 @@ def run_command(arguments: list[str]) -> int:
 # ---- options --------------------------------------------------------------------------------------------------------
 
 
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser. An option of `train` that is not given is absent, so that configs and defaults show through."""
     parser = Parser(
@@ -63,13 +67,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"specnorm-np {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_training(commands)
+    _add_looking(commands)
+    _add_sampling(commands)
+    _add_measuring(commands)
+    return parser
 
+
+def _add_training(commands: Commands) -> None:
     methods = "methods:\n" + "\n".join(f"  {name:13}{method.text}" for name, method in METHODS.items())
-
     train = commands.add_parser(
         "train",
         help="train a GAN into a new folder",
-        description="Train a GAN. Without options: a ring of 8 Gaussians with spectral normalisation, about a minute.",
+        description="Train a GAN. Without options: a ring of 8 Gaussians with spectral normalisation, a minute or two.",
         argument_default=argparse.SUPPRESS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=methods,
@@ -84,23 +94,6 @@ def make_parser() -> argparse.ArgumentParser:
     resume.add_argument("--quiet", action="store_true", help="print nothing but errors")
     resume.set_defaults(run=_resume)
 
-    drawing = commands.add_parser("picture", help="draw the picture of a run, finished or not")
-    drawing.add_argument("directory", metavar="DIR", type=Path)
-    drawing.set_defaults(run=_picture)
-
-    movie = commands.add_parser("movie", help="make a GIF of a run, finished or not: samples over the level lines of D")
-    movie.add_argument("directory", metavar="DIR", type=Path)
-    movie.add_argument("--out", type=Path, metavar="FILE", help="a .gif file (default movie.gif in the folder)")
-    movie.add_argument("--fps", type=int, default=10, help="frames a second (default 10)")
-    movie.set_defaults(run=_movie)
-
-    sample = commands.add_parser("sample", help="draw from a trained generator, in the units of the data")
-    sample.add_argument("directory", metavar="DIR", type=Path)
-    sample.add_argument("-n", type=int, default=N_EVAL, metavar="N", help=f"how many points (default {N_EVAL})")
-    sample.add_argument("--seed", type=int, default=0, help="of the latent points (default 0)")
-    sample.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .npy or .csv file that is not there")
-    sample.set_defaults(run=_sample)
-
     comparison = commands.add_parser(
         "compare",
         help="train methods × settings × seeds on all cores, and tabulate them",
@@ -113,6 +106,30 @@ def make_parser() -> argparse.ArgumentParser:
     add_options(comparison, several=True)
     comparison.set_defaults(run=_compare)
 
+
+def _add_looking(commands: Commands) -> None:
+    drawing = commands.add_parser("picture", help="draw the picture of a run, finished or not")
+    drawing.add_argument("directory", metavar="DIR", type=Path)
+    drawing.set_defaults(run=_picture)
+
+    movie = commands.add_parser("movie", help="make a GIF of a run, finished or not: samples over the level lines of D")
+    movie.add_argument("directory", metavar="DIR", type=Path)
+    movie.add_argument("--out", type=Path, metavar="FILE", help="a .gif file (default movie.gif in the folder)")
+    movie.add_argument("--fps", type=int, default=10, help="frames a second (default 10)")
+    movie.set_defaults(run=_movie)
+
+
+def _add_sampling(commands: Commands) -> None:
+    sample = commands.add_parser("sample", help="draw from a trained generator, in the units of the data")
+    sample.add_argument("directory", metavar="DIR", type=Path)
+    sample.add_argument("-n", type=int, default=N_EVAL, metavar="N", help=f"how many points (default {N_EVAL})")
+    sample.add_argument("--seed", type=int, default=0, help="of the latent points (default 0)")
+    out = "a .npy or .csv file that is not there, or - for lines of numbers on standard output"
+    sample.add_argument("--out", type=Path, required=True, metavar="FILE", help=out)
+    sample.set_defaults(run=_sample)
+
+
+def _add_measuring(commands: Commands) -> None:
     lipschitz = commands.add_parser(
         "lipschitz",
         help="bracket the Lipschitz constant of a run's discriminator",
@@ -128,7 +145,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     benchmark.add_argument("--repeats", type=int, default=30, help="of every measurement (default 30)")
     benchmark.set_defaults(run=_bench)
-    return parser
 
 
 # ---- subcommands ----------------------------------------------------------------------------------------------------
@@ -156,16 +172,21 @@ def _resume(options: argparse.Namespace) -> int:
 def _sample(options: argparse.Namespace) -> int:
     if options.n < 1:
         raise ValueError(f"-n is {options.n}; expected at least 1")
-    if options.out.exists():
+    to_output = str(options.out) == "-"
+    if not to_output and options.out.exists():
         raise ValueError(f"{options.out} exists; expected a new file")
     run = runs.load(options.directory)
     x = run.target.to_user_units(runs.samples(run, options.n, rng=np.random.default_rng(options.seed)))
+    if to_output:
+        for row in x:
+            print(",".join(f"{number:.17g}" for number in row))
+        return 0
     if options.out.suffix == ".npy":
         write(options.out, lambda file: np.save(file, x, allow_pickle=False))
     elif options.out.suffix == ".csv":
         write(options.out, lambda file: np.savetxt(file, x, delimiter=",", fmt="%.17g"))
     else:
-        raise ValueError(f"--out is {options.out}; expected a name that ends in .npy or .csv")
+        raise ValueError(f"--out is {options.out}; expected a name that ends in .npy or .csv, or -")
     print(f"{options.n} samples in {options.out}")
     return 0
 

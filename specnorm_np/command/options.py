@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import difflib
 import inspect
 import os
 from pathlib import Path
@@ -11,10 +12,12 @@ from specnorm_np.optim import TABLE_1
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.rivals.schedules import Piecewise
 from specnorm_np.runs.compare import ADAM, parse_seeds, plan
-from specnorm_np.runs.config import LOSSES, PRESETS, STEEPNESS, Config, from_json, from_options
+from specnorm_np.runs.config import GRID, LOSSES, PRESETS, STEEPNESS, Config, from_json, from_options
 from specnorm_np.toy.files import DELIMITERS
 from specnorm_np.toy.targets import TARGETS
 
+Group = argparse._ArgumentGroup
+DEFAULT = Config()
 TARGET_OPTIONS = {
     "n_modes": (int, "modes"),
     "n_side": (int, "modes along a side, or fields of the board"),
@@ -40,26 +43,39 @@ def _of_targets(name: str) -> str:
 
 def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the options of `train`, or, for several runs, those of `compare`."""
-    d = Config()
-    what = train.add_argument_group("what to learn")
+    _add_what(train.add_argument_group("what to learn"), several)
+    how = train.add_argument_group("how")
+    _add_methods(how, several)
+    _add_training(how)
+    _add_sizes(train.add_argument_group("networks"))
+    _add_files(train.add_argument_group("files"), several)
+
+
+def _add_what(what: Group, several: bool) -> None:
     if not several:
         what.add_argument("what", nargs="?", metavar="TARGET", help="the same as --target TARGET or --data FILE")
-    what.add_argument("--target", choices=TARGETS, help=f"a distribution in the plane (default {d.target})")
+    what.add_argument("--target", choices=TARGETS, help=f"a distribution in the plane (default {DEFAULT.target})")
     for name, (kind, _) in TARGET_OPTIONS.items():
         what.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_of_targets(name))
     what.add_argument("--data", metavar="FILE", help="your own points instead: a table of n lines of d numbers, any d")
     what.add_argument("--columns", metavar="NAMES", help="names or numbers (from 1) of the columns with the points")
     what.add_argument("--delimiter", choices=DELIMITERS, help="what stands between the cells (default: found)")
     what.add_argument("--standardize", action="store_true", help="divide each column by its own standard deviation")
-    how = train.add_argument_group("how")
+
+
+def _add_methods(how: Group, several: bool) -> None:
     if several:
         how.add_argument("--methods", default="none,wn,sn", metavar="NAMES", help="see below (default none,wn,sn)")
         how.add_argument("--settings", metavar="NAMES", help="Adam and n_dis of Table 1, A to F (default D)")
         how.add_argument("--seeds", default="0-2", help="whole numbers and ranges, like 0-2,5 (default 0-2)")
     else:
-        how.add_argument("--method", choices=METHODS, metavar="NAME", help=f"see below (default {d.method})")
+        how.add_argument("--method", choices=METHODS, metavar="NAME", help=f"see below (default {DEFAULT.method})")
         how.add_argument("--setting", choices=TABLE_1, help="Adam and n_dis of a row of the paper's Table 1")
-        how.add_argument("--seed", type=int, help=f"(default {d.seed})")
+        how.add_argument("--seed", type=int, help=f"(default {DEFAULT.seed})")
+
+
+def _add_training(how: Group) -> None:
+    d = DEFAULT
     how.add_argument("--preset", choices=PRESETS, help="fine: takes minutes, and comes closer to the target")
     how.add_argument(
         "--K",
@@ -75,34 +91,28 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
     how.add_argument("--beta1", type=float, help=f"of Adam (default {d.beta1:g})")
     how.add_argument("--beta2", type=float, help=f"of Adam (default {d.beta2:g})")
     how.add_argument("--n-dis", type=int, help=f"updates of D to one of G (default {d.n_dis})")
-    how.add_argument(
-        "--steps", type=int, help=f"generator updates (default {d.steps}; 25000 on the grid, 10000 on the other shapes)"
-    )
+    steps = f"generator updates (default {d.steps}; 25000 on the grid, 10000 on the other shapes)"
+    how.add_argument("--steps", type=int, help=steps)
     how.add_argument("--decay", type=float, help=f"share of the run after which the rates fall (default {d.decay:g})")
     for name in ("d", "g"):
-        how.add_argument(
-            f"--{name}-schedule",
-            type=_schedule,
-            metavar="P:F,P:F",
-            help=f"instead: factor F of the rate of {name.upper()} at a share P of the run, linear in between",
-        )
-    how.add_argument(
-        "--batch",
-        "--batch-size",
-        type=int,
-        help=f"real and generated points in a step of D (default {d.batch}; 256 on the grid)",
-    )
+        text = f"instead: factor F of the rate of {name.upper()} at a share P of the run, linear in between"
+        how.add_argument(f"--{name}-schedule", type=_schedule, metavar="P:F,P:F", help=text)
+    batch = f"real and generated points in a step of D (default {d.batch}; {GRID['batch']} on the grid)"
+    how.add_argument("--batch", "--batch-size", type=int, help=batch)
     how.add_argument("--average", type=float, help=f"decay of the average of G, 0 for none (default {d.average:g})")
-    size = train.add_argument_group("networks")
+
+
+def _add_sizes(size: Group) -> None:
     for name in ("d", "g"):
         size.add_argument(f"--{name}-width", type=int, help=f"of the hidden layers of {name.upper()} (default 128)")
         size.add_argument(f"--{name}-depth", type=int, help=f"number of hidden layers of {name.upper()} (default 3)")
-    size.add_argument(
-        "--g-scale", type=float, help="factor of G's last weights at the start (default: the spread of the data)"
-    )
-    size.add_argument("--latent", type=int, help=f"dimension of z (default {d.latent})")
-    size.add_argument("--dtype", choices=("float32", "float64"), help=f"(default {d.dtype})")
-    files = train.add_argument_group("files")
+    scale = "factor of G's last weights at the start (default: the spread of the data)"
+    size.add_argument("--g-scale", type=float, help=scale)
+    size.add_argument("--latent", type=int, help=f"dimension of z (default {DEFAULT.latent})")
+    size.add_argument("--dtype", choices=("float32", "float64"), help=f"(default {DEFAULT.dtype})")
+
+
+def _add_files(files: Group, several: bool) -> None:
     files.add_argument("--config", type=Path, metavar="FILE", help="start from the config.json of another run")
     if several:
         out = Path("runs/compare")
@@ -123,10 +133,9 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
         except (UnicodeDecodeError, ValueError) as error:
             raise ValueError(f"{given['config']} cannot be used: {error}") from None
     if "what" in given:
-        name = "target" if given["what"] in TARGETS or not os.path.exists(given["what"]) else "data"
         if {"target", "data"} & given.keys():
             raise ValueError(f"{given['what']!r} is given beside --target or --data; expected one of them")
-        given[name] = given["what"]
+        given["target" if given["what"] in TARGETS else "data"] = _checked(given["what"])
     if "target" in given and "data" in given:
         raise ValueError("both --target and --data are given; expected one of them")
     if "target" in given:
@@ -144,6 +153,17 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
         fields |= {"d_alpha": given["alpha"], "g_alpha": given["alpha"]}
     own = {field.name for field in dataclasses.fields(Config)}
     return {**fields, **{name: value for name, value in given.items() if name in own}}
+
+
+def _checked(what: str) -> str:
+    """Refuse what is neither a target nor a file, and say what was probably meant."""
+    if what in TARGETS or what == "-" or os.path.exists(what):
+        return what
+    near = difflib.get_close_matches(what, TARGETS, 1)
+    if os.sep in what or Path(what).suffix:
+        raise ValueError(f"{what!r} is no file")
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(TARGETS)}, or a file of points"
+    raise ValueError(f"{what!r} is neither a target nor a file; {hint}")
 
 
 def _schedule(text: str) -> tuple[tuple[float, float], ...]:

@@ -81,7 +81,10 @@ def read_table(path: str | Path, *, columns: str | None = None, delimiter: str |
         if suffix in (".npy", ".npz"):
             x, what = _array(content, suffix)
             return _selected(x, what, columns)
-        return _table(_cut(_text(content), delimiter), columns)
+        cells = _cut(_text(content), delimiter)
+        if delimiter is None and columns is None:
+            _check_decimal_commas(cells)
+        return _table(cells, columns)
     except OSError as error:
         raise ValueError(f"path {name!r} cannot be read: {error.strerror or error}") from error
     except (ValueError, MemoryError, EOFError, csv.Error) as error:
@@ -145,6 +148,25 @@ def _cut(text: str, asked: str | None) -> Cells:
     rows = [(i, cells) for i, cells in _split(lines, mark) if any(cells)]
     comma = mark != "," and any("," in cell for _, cells in rows for cell in cells if _number(cell, True) is not None)
     return Cells(rows, next(name for name, other in DELIMITERS.items() if other == mark), comma)
+
+
+def _check_decimal_commas(cells: Cells) -> None:
+    """Refuse a text with two whole numbers for each name of its header: "x", "0,13" may be one column with a comma."""
+    if cells.delimiter != "comma" or len(cells.rows) < 2:
+        return
+    (_, names), *lines = cells.rows
+    if any(_number(name, False) is not None for name in names):
+        return
+    for _, row in lines:
+        if len(row) != 2 * len(names) or not all(
+            cell.isdigit() for cell in [r.lstrip("+-") for r in row[::2]] + row[1::2]
+        ):
+            return
+    raise ValueError(
+        f"the header in line {cells.rows[0][0]} has {len(names)} cell{'s' * (len(names) > 1)}, the lines below it have"
+        f" {2 * len(names)}: their commas may be decimal marks, or stand between cells; say --delimiter blank for the"
+        " first, --delimiter comma for the second"
+    )
 
 
 def _split(lines: Sequence[tuple[int, str]], mark: str) -> list[tuple[int, list[str]]]:

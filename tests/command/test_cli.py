@@ -103,13 +103,16 @@ def test_ctrl_c_saves_and_resume_ends_with_the_same_bits(folder, capsys, monkeyp
     assert "is finished" in capsys.readouterr().out
 
 
-def test_sample(folder):
+def test_sample(folder, capsys):
     assert run("train", *TINY, "--quiet", "--out", "a") == 0
     assert run("sample", "a", "-n", "7", "--out", "x.npy") == 0
     assert run("sample", "a", "-n", "7", "--out", "x.csv") == 0
     x = np.load("x.npy")
     assert x.shape == (7, 2)
     np.testing.assert_array_equal(np.loadtxt("x.csv", delimiter=","), x)
+    capsys.readouterr()
+    assert run("sample", "a", "-n", "7", "--out", "-") == 0
+    np.testing.assert_array_equal(np.loadtxt(capsys.readouterr().out.splitlines(), delimiter=","), x)
 
 
 def test_lipschitz_brackets_the_constant(folder, capsys):
@@ -185,6 +188,9 @@ def test_without_matplotlib_the_run_works_and_says_what_is_missing(folder, capsy
         (["--config", "nowhere.json"], "nowhere.json"),
         (["--target", "ring", "--spacing", "2"], "spacing"),
         (["--radius", "-1"], "radius"),
+        (["rinng"], "did you mean 'ring'?"),
+        (["nowhere.csv"], "'nowhere.csv' is no file"),
+        (["xyz"], "expected one of ring, grid"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(folder, capsys, arguments, words):
@@ -310,7 +316,7 @@ def test_a_file_can_be_named_first_too(folder):
     ("arguments", "message"),
     [
         (["moons", "--std", "0.1"], "target moons has no option std; it has noise"),
-        (["rinng"], "target is 'rinng'; expected one of ring, grid"),
+        (["rinng"], "'rinng' is neither a target nor a file; did you mean 'ring'?"),
         (["ring", "--target", "grid"], "'ring' is given beside --target or --data; expected one of them"),
         (["--method", "wn", "--K", "5"], "--K has no effect on the method wn"),
         (["--method", "none", "--n-iter", "5"], "--n-iter has no effect on the method none"),

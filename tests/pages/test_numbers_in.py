@@ -31,6 +31,7 @@ CASES = {
     "certify_upper": (lambda w: sn.certify_upper(w, 5.0), W),
     "convergence": (lambda w, u: sn.convergence(w, u, 3), W, U),
     "convolution_norm": (lambda w: sn.convolution_norm(w, (3, 3)), np.arange(8.0).reshape(2, 1, 2, 2)),
+    "convolution_upper_bound": (lambda w: sn.convolution_upper_bound(w, (3, 3)), np.arange(8.0).reshape(2, 1, 2, 2)),
     "exact_lipschitz_constant": (
         lambda w, v, b, c, box: sn.exact_lipschitz_constant([w, v], [b, c], 0.1, box).value,
         *(W, V, *B, BOX),

@@ -113,6 +113,18 @@ DOUBTS = {
         {"delimiter": "blank"},
         X + 0.125,
     ),
+    "one column of decimal commas below a name": (
+        "x\n0,13\n-0,9\n+2,5\n",
+        "the header in line 1 has 1 cell, the lines below it have 2: their commas may be decimal marks",
+        {"delimiter": "blank"},
+        np.array([[0.13], [-0.9], [2.5]]),
+    ),
+    "two columns below a title": (
+        "points\n0,13\n-1,9\n",
+        "say --delimiter blank for the first, --delimiter comma for the second",
+        {"delimiter": "comma"},
+        np.array([[0.0, 13.0], [-1.0, 9.0]]),
+    ),
 }
 
 
@@ -123,6 +135,11 @@ def test_what_is_ambiguous_is_refused_with_what_to_say_and_that_is_taken(tmp_pat
     with pytest.raises(ValueError, match=re.escape(message)):
         read_table(tmp_path / "a.csv")
     np.testing.assert_allclose(read_table(tmp_path / "a.csv", **answer).x, x, rtol=1e-5)
+
+
+def test_a_title_above_numbers_with_points_leaves_no_doubt(tmp_path):
+    (tmp_path / "a.csv").write_text("points\n0.5,13\n-1,9\n")
+    np.testing.assert_array_equal(read_table(tmp_path / "a.csv").x, [[0.5, 13], [-1, 9]])
 
 
 @pytest.mark.parametrize(
