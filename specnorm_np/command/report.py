@@ -40,10 +40,7 @@ def report(run: runs.Run) -> list[str]:
         rows.append([name, *(_cell(row, column) or "–" for column in columns)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    n = summary.get("two_sample_points", 0)
-    what = "points held out" if run.config.data is not None else "real points"
-    told = f", {n} of them and {n} {what} for 1-NN" if n else ""
-    lines[0] += f"   ({summary['samples']} samples{told})"
+    lines.append(_explained(summary, run.config.data is not None))
     sigmas = "  ".join(f"{sigma:.4g}" for sigma in summary["sigma_bar"])
     bound = summary["lipschitz_upper"]
     product = f"; product, a Lipschitz bound of D: {bound:.4g}" if bound is not None else ""
@@ -51,11 +48,24 @@ def report(run: runs.Run) -> list[str]:
     return [*lines, *advice(summary), f"{summary['seconds']:.0f} s. All in {run.directory}"]
 
 
+def _explained(summary: Mapping[str, Any], own: bool) -> str:
+    """Say what the table was computed from, and which numbers are good ones."""
+    parts = [f"{summary['samples']} samples"]
+    if n := summary.get("two_sample_points", 0):
+        what = "points held out from training" if own else "real points"
+        parts.append(f"1-NN beside {n} {what}, 50% if nothing tells them apart")
+    if summary.get("spread_minor") is not None:
+        parts.append("offset and spread of a mode in its true std")
+    return "; ".join(parts)
+
+
 def advice(summary: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with the samples of a finished run, if they are far from the target, and what to try."""
     faults, total, told = [], summary["modes_total"], summary.get("two_sample")
     if total is not None and summary["modes"] < total:
-        faults.append(f"{total - summary['modes']} of {total} modes are missing")
+        faults.append(
+            f"{total - summary['modes']} of {total} modes {'is' if total - summary['modes'] == 1 else 'are'} missing"
+        )
     if told is not None and told > FAR:
         faults.append(f"the nearest neighbour tells {told:.0%} of the points apart")
     if not faults:
