@@ -276,7 +276,7 @@ def test_a_file_of_points_is_read_as_asked_and_resumed_without_it(folder, capsys
     out, err = capsys.readouterr()
     assert "x.csv: 40 points, columns a, b (header in line 1, semicolon between cells, decimal commas; left out:" in out
     assert "36 points and 4 held out" in out
-    assert "4 points held out for 1-NN" in out
+    assert "1-NN beside 4 points held out from training" in out
     assert "differ by a factor of" in err
     assert run("train", "--data", "x.csv", "--columns", "b", "--standardize", *tiny, "--steps", "4", "--out", "b") == 0
     assert "differ" not in capsys.readouterr().err
