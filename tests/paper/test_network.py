@@ -287,7 +287,7 @@ def test_a_bad_layout_is_named(make, message):
 # --- initialisation
 
 
-@pytest.mark.parametrize("slope", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("slope", [0.0, 0.1, 0.5, 1.0])
 def test_he_weights_keep_the_mean_square_of_activations(slope):
     """E h² = 1 in, E h² = 1 out, for the variance is 2/((1 + slope²) d_in); five standard errors are allowed."""
     rng = np.random.default_rng(0)
