@@ -183,7 +183,7 @@ def start_player(theta: Params, normalizer: Normalizer, optim: Optimizer, *, rng
 def effective(player: Player, normalizer: Normalizer) -> tuple[Arrays, Arrays]:
     """Compute the effective weights W̄ and biases b of every layer. Eq. (22). Reading them changes nothing."""
     layers = zip(player.theta.layers, player.norms, strict=True)
-    return [normalizer.normalize(*w, norm) for (*w, _), norm in layers], [b for *_, b in player.theta.layers]
+    return [normalizer.normalize(*w, norm) for (*w, _), norm in layers], player.theta.biases
 
 
 def d_step(
@@ -301,8 +301,7 @@ def latents(gan: GAN, n: int, *, rng: np.random.Generator) -> Array:
 
 def generate(gan: GAN, theta: Params, z: Array) -> Array:
     """Compute G(z), (n, d), at G's parameters or at their average."""
-    W, b = zip(*theta.layers, strict=True)
-    return gan.g_net.forward(W, b, z)[0]
+    return gan.g_net.forward(theta.weights, theta.biases, z)[0]
 
 
 def discriminate(gan: GAN, D: Player, x: Array) -> Array:

@@ -34,6 +34,14 @@ class Params(Mapping[str, Array]):
         Name and shape of every block. In a network they stand layer by layer: W1, b1, W2, b2, … The bias, whose name
         begins with b, is the last block of its layer; a method may have other blocks than W before it.
 
+    Attributes
+    ----------
+    vector : (p,) array
+    layers : list of lists of arrays
+        The blocks of every layer, W¹ and b¹ first. The last block of each is b.
+    weights, biases : lists of arrays
+        The first and the last block of every layer, for `forward(theta.weights, theta.biases, x, slope)`.
+
     Raises
     ------
     ValueError
@@ -56,12 +64,7 @@ class Params(Mapping[str, Array]):
         self.vector = vector
         self._blocks = [vector[place].reshape(shape) for place, shape in self._places]
         self.layers = [self._blocks[layer] for layer in self._layers]
-        """The blocks of every layer, W¹ and b¹ first. A list of lists; the last block of each is b."""
-
-    @property
-    def depth(self) -> int:
-        """The number of layers, L+1."""
-        return len(self.layers)
+        self.weights, self.biases = [layer[0] for layer in self.layers], [layer[-1] for layer in self.layers]
 
     @classmethod
     def of_blocks(cls, blocks: Mapping[str, npt.ArrayLike]) -> "Params":

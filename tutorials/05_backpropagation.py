@@ -60,7 +60,7 @@ def run(W_bar, b, x):  # returns f and the tape
 
 
 def blocks(theta):  # the weights and the biases in θ
-    return tuple([theta[f"{name}{l}"] for l in range(1, theta.depth + 1)] for name in "Wb")
+    return tuple([theta[f"{name}{l}"] for l in range(1, len(theta.layers) + 1)] for name in "Wb")
 
 
 rng = np.random.default_rng(0)

@@ -260,6 +260,18 @@ def test_blocks_may_have_any_shape_and_name():
     assert repr(theta) == "Params(gamma[], W[1, 2, 3])"
 
 
+def test_a_list_becomes_a_vector_and_gives_its_weights_and_biases_back():
+    rng = np.random.default_rng(0)
+    layers = [(rng.standard_normal((3, 2)), rng.standard_normal(3)), (rng.standard_normal((1, 3)), np.ones(1))]
+    theta = Params.of_layers(layers)
+    for (W, b), W_back, b_back in zip(layers, theta.weights, theta.biases, strict=True):
+        np.testing.assert_array_equal(W_back, W)
+        np.testing.assert_array_equal(b_back, b)
+    theta.vector[0] = 7.0
+    assert theta.weights[0][0, 0] == 7.0  # views
+    np.testing.assert_array_equal(theta.replace(2 * theta.vector).weights[0], 2 * theta.weights[0])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
