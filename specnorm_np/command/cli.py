@@ -35,6 +35,8 @@ from specnorm_np.toy.points import Points, scale_note
 
 def run_command(arguments: list[str]) -> int:
     """Run one subcommand and return the exit status."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     options = make_parser().parse_args(arguments)
     try:
         return int(options.run(options))

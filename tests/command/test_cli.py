@@ -226,6 +226,18 @@ def test_bad_input_of_other_commands(folder, capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [[], ["train"], ["compare"], ["sample"]])
+def test_help_can_be_asked_for_as_a_command(capsys, command):
+    texts = []
+    for arguments in (["help", *command], [*command, "--help"]):
+        with pytest.raises(SystemExit) as end:
+            run(*arguments)
+        assert end.value.code == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("usage: specnorm-np")
+
+
 def test_divergence_is_status_3(folder, capsys):
     assert run("train", *TINY, "--quiet", "--out", "a", "--alpha", "1e37", "--steps", "500") == 3
     assert "diverged at step" in capsys.readouterr().err
