@@ -3,68 +3,227 @@
 #
 # *Beside the paper: section 2.3 (page 4) and Appendix F (pages 24, 25), equations (9)–(12) and (33)–(38).*
 #
+# The network computes with $\bar W = W/\sigma(W)$, but the optimiser moves W. So here is the question of this
+# tutorial: **if we know how V changes with $\bar W$, how does it change with W?** The answer is one line, (12), and
+# it is the heart of the paper. We reach it in four steps, each a little larger than the one before: the length of a
+# vector, a layer with one row, a matrix with two rows and two columns, and then any matrix.
+#
 # After this tutorial you can
 #
-# * derive the gradient of spectral normalisation and compute it for a 2 × 2 matrix with pencil and paper;
-# * say what $\lambda$ does to the singular values, with the right sign;
+# * derive the gradient of spectral normalisation, and compute it for a 2 × 2 matrix with a pencil;
+# * say what the number λ does to the singular values, with the right sign;
 # * tell apart three gradients that are all called "the" gradient, and say which of them (12) is.
+#
+# You need tutorials 2 and 3: what $\sigma$, $u_1$ and $v_1$ are, and where $\tilde u$ and $\tilde v$ come from.
+#
+# One word about signs, since many mistakes begin there. **V is the number that is differentiated.** Section 2.3 takes
+# it as what D *ascends*. The training code minimises a loss, which is −V. If V changes its sign, then so does every
+# gradient below, and a step downhill on −V is the same step as one uphill on V.
 
 # %%
-import io
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
+from plotting import BLUE, GREEN, GREY, ORANGE, show
 
-from specnorm_np import (
-    FrobeniusNorm,
-    SingularTriplet,
-    SpectralNorm,
-    WeightNorm,
-    orthonormalized,
-    power_iteration,
-    pullback_of_quotient,
-    random_direction,
-    spectral_norm,
-)
+import specnorm_np as sn
 from specnorm_np.testing import check_gradient, numeric_gradient
 
+# %% [markdown]
+# ## First step: the length of a vector
+#
+# Take a vector $w = (3, 4)$. Its length is $\|w\| = \sqrt{w_1^2 + w_2^2} = 5$. How does the length change if we
+# change $w_1$ a little? The chain rule says
+#
+# $$\frac{\partial\|w\|}{\partial w_1} = \frac{1}{2\sqrt{w_1^2 + w_2^2}}\cdot 2w_1 = \frac{w_1}{\|w\|}.$$
+#
+# The same holds for $w_2$. So the gradient of the length is
+#
+# $$\nabla\|w\| = \frac w{\|w\|} = (0.6,\ 0.8).$$
+#
+# It is the direction of the vector itself, and its length is 1. That makes sense: to make an arrow longer, pull at
+# its tip in the direction in which it points. Pull sideways, and it turns but does not grow.
 
-def show(draw, name):
-    """Draw on two axes: a notebook shows the figure, a script keeps it if SPECNORM_FIGURES names a folder."""
-    try:
-        import matplotlib.figure
+# %%
+w = np.array([3.0, 4.0])
+length = np.linalg.norm(w)
+w_bar = w / length
 
-        from specnorm_np.runs.picture import STYLE
-    except ImportError:
-        return print("matplotlib is not installed: the picture is left out")
-    with matplotlib.rc_context(STYLE):
-        figure, png = matplotlib.figure.Figure(figsize=(7.5, 3.0), layout="constrained"), io.BytesIO()
-        draw(*figure.subplots(1, 2))
-        figure.savefig(png, dpi=120)
-    if folder := os.environ.get("SPECNORM_FIGURES"):
-        figure.savefig(os.path.join(folder, name + ".png"), dpi=120)
-    figure._repr_png_ = png.getvalue
-    return figure
-
+print("‖w‖ =", length, "   gradient of the length:", w_bar, "   by finite differences:", end=" ")
+print(numeric_gradient(np.linalg.norm, w).round(6))
+assert length == 5
+assert np.allclose(w_bar, [0.6, 0.8])
+assert np.allclose(numeric_gradient(np.linalg.norm, w), w_bar, atol=1e-8)
 
 # %% [markdown]
-# ## A matrix for pencil and paper
+# ## A vector divided by its length
+#
+# Now let $\bar w = w/\|w\| = (0.6, 0.8)$, and let V depend on $\bar w$ alone. Suppose that somebody tells us how:
+# $\partial V/\partial\bar w = g = (-1, 2)$. What is $\partial V/\partial w$?
+#
+# We change w by a small $dw$ and follow what happens. By the rule for a quotient,
+#
+# $$d\bar w = \frac{dw}{\|w\|} - \frac{w}{\|w\|^2}\,d\|w\|.$$
+#
+# The first part is the change of the numerator, the second that of the denominator. The denominator changes by
+# $d\|w\| = \langle\bar w, dw\rangle$, as we just found. (The bracket $\langle a, b\rangle = \sum_i a_ib_i$ is the
+# inner product. For two matrices it means the same: multiply the entries that correspond, and add up.) So
+#
+# $$d\bar w = \frac1{\|w\|}\Big(dw - \bar w\,\langle\bar w, dw\rangle\Big).$$
+#
+# V changes by $dV = \langle g, d\bar w\rangle$. We put $d\bar w$ in, and collect what stands in front of $dw$:
+#
+# $$dV = \frac1{\|w\|}\Big(\langle g, dw\rangle - \langle g, \bar w\rangle\langle\bar w, dw\rangle\Big)$$
+# $$dV = \Big\langle\frac1{\|w\|}\big(g - \langle g, \bar w\rangle\,\bar w\big),\ dw\Big\rangle.$$
+#
+# What stands on the left of the last bracket is the gradient that we looked for:
+#
+# $$\frac{\partial V}{\partial w} = \frac1{\|w\|}\Big(g - \lambda\,\bar w\Big), \qquad \lambda = \langle g, \bar
+# w\rangle.$$
+#
+# With our numbers $\lambda = -1 \cdot 0.6 + 2 \cdot 0.8 = 1$, and
+# $\frac15\big((-1, 2) - 1\,(0.6, 0.8)\big) = \frac15(-1.6,\ 1.2) = (-0.32,\ 0.24)$.
+
+# %%
+g = np.array([-1.0, 2.0])
+lam = np.sum(g * w_bar)
+dw = (g - lam * w_bar) / length
+
+print("λ =", lam.round(4), "   ∂V/∂w =", dw.round(4))
+assert np.isclose(lam, 1)
+assert np.allclose(dw, [-0.32, 0.24])
+check_gradient(lambda w: np.sum(g * w / np.linalg.norm(w)), w, dw)
+
+# %% [markdown]
+# ## The picture of it
+#
+# What does $g - \lambda\bar w$ mean? The vector $\bar w$ lives on a circle of radius 1. It cannot leave the circle,
+# whatever we do to w. So only that part of g counts which runs *along* the circle, that is along its tangent. The
+# part that points outwards, $\lambda\bar w$, asks for something that cannot happen, and is taken away. One says that
+# g is *projected* on the tangent.
+#
+# Two things follow, and both will hold for matrices, too.
+#
+# * The gradient is at a right angle to w: $3 \cdot (-0.32) + 4 \cdot 0.24 = 0$. This must be so, since a longer w
+#   has the same $\bar w$, and therefore the same V.
+# * The gradient carries the factor $1/\|w\|$. If w is twice as long, the same step turns it half as much.
+
+# %%
+print("⟨∂V/∂w, w⟩ =", np.sum(dw * w).round(12), "   with 2w in the place of w:", end=" ")
+print(numeric_gradient(lambda w: np.sum(g * w / np.linalg.norm(w)), 2 * w).round(4))
+assert np.isclose(np.sum(dw * w), 0)
+assert np.allclose(numeric_gradient(lambda w: np.sum(g * w / np.linalg.norm(w)), 2 * w), dw / 2, atol=1e-8)
+
+
+def arrow(ax, start, step, color, label, place):
+    """Draw an arrow and name it near its tip."""
+    ax.annotate("", start + step, start, arrowprops={"arrowstyle": "->", "color": color, "lw": 1.8})
+    ax.annotate(label, start + step, place, textcoords="offset points", color=color)
+
+
+def draw(ax):
+    angle = np.linspace(-0.3, 2.2, 200)
+    ax.plot(np.cos(angle), np.sin(angle), color=GREY)
+    tangent = np.array([-0.8, 0.6])
+    ax.plot(*(w_bar + np.outer([-0.8, 1.3], tangent)).T, ":", color=GREY)
+    arrow(ax, np.zeros(2), w_bar, "k", r"$\bar w$", (6, -10))
+    arrow(ax, w_bar, 0.5 * g, ORANGE, r"$g$", (4, 2))
+    arrow(ax, w_bar, 0.5 * lam * w_bar, GREY, r"$\lambda\bar w$", (4, 2))
+    arrow(ax, w_bar, 0.5 * (g - lam * w_bar), BLUE, r"$g - \lambda\bar w$", (-42, 4))
+    ax.set(aspect="equal", xlim=(-0.8, 1.6), ylim=(-0.1, 2.0), title="the gradient keeps what runs along the circle")
+
+
+show(draw, "04_the_gradient_1", panels=1, height=3.4)
+
+# %% [markdown]
+# ## Second step: a layer with one row
+#
+# The last layer of a discriminator has one output. Its weight W has one row, $w^T$. Such a matrix stretches a vector
+# h to the number $w^Th$, which is largest if h points along w. So its spectral norm is the length of the row, and
+#
+# $$\sigma(W) = \|w\|, \qquad u_1 = 1, \qquad v_1 = \bar w, \qquad u_1v_1^T = \bar w^T.$$
+#
+# For one row the result above is therefore already the gradient of spectral normalisation. Read it once more in the
+# letters of the paper: $\frac1\sigma(g - \lambda\,u_1v_1^T)$. This is what (12) will say for every matrix. The
+# function `SpectralNorm().pullback` of the package computes it; it is called so because it *pulls back* the gradient
+# from $\bar W$ to W.
+
+# %%
+W_row, triplet_row = w[None, :], sn.SingularTriplet(u=np.array([1.0]), sigma=5.0, v=w_bar)
+(dW_row,) = sn.SpectralNorm().pullback(g[None, :], W_row, triplet_row)
+
+print("σ =", sn.spectral_norm(W_row), "   pulled back:", dW_row.round(4))
+assert np.isclose(sn.spectral_norm(W_row), 5)
+assert np.allclose(dW_row, dw)
+
+# %% [markdown]
+# ## Third step: what arrives at the layer
+#
+# So far somebody told us $g = \partial V/\partial\bar w$. In a network it has to be computed, and the paper writes it
+# as $\hat E[\delta h^T]$. Where does this come from?
+#
+# Look at one point of the batch. The layer has the input h. It computes $a = \bar Wh$, or with indices
+#
+# $$a_i = \sum_j \bar W_{ij}h_j.$$
+#
+# The entry $\bar W_{ij}$ stands in one of these sums only, the i-th, and there it is multiplied by $h_j$. So
+#
+# $$\frac{\partial a_i}{\partial\bar W_{ij}} = h_j.$$
+#
+# Let $\delta_i = \partial V/\partial a_i$ be the derivative of V by the output of the layer; backpropagation, the
+# subject of tutorial 5, brings it. The chain rule gives
+#
+# $$\frac{\partial V}{\partial\bar W_{ij}} = \delta_ih_j.$$
+#
+# All of these numbers together form the matrix $\delta h^T$: a column times a row. V is a mean over the points of the
+# batch, so the gradient is the mean of these matrices,
+#
+# $$\nabla_{\bar W}V = \hat E[\delta h^T].$$
+#
+# Here is a batch of two, with one point a row: $h = (1, 0)$ with $\delta = (2, 6)$, and $h = (0, 1)$ with
+# $\delta = (4, -2)$. Then
+#
+# $$\hat E[\delta h^T] = \frac12\left[\begin{pmatrix} 2 & 0 \\ 6 & 0 \end{pmatrix} +
+# \begin{pmatrix} 0 & 4 \\ 0 & -2 \end{pmatrix}\right] = \begin{pmatrix} 1 & 2 \\ 3 & -1 \end{pmatrix}.$$
+#
+# In code, the sum over the batch is one product, `delta.T @ h`. **A note on 1/n.** Here δ belongs to a single point,
+# and we divide by n = 2 at the end. In the rest of the package, and from tutorial 5 on, δ contains the 1/n already,
+# because V is a mean. Then the product is the mean, and one must not divide again.
+
+# %%
+h = np.array([[1.0, 0.0], [0.0, 1.0]])  # a point a row
+delta = np.array([[2.0, 6.0], [4.0, -2.0]])
+G = delta.T @ h / len(h)  # Ê[δhᵀ]
+
+print("Ê[δhᵀ] =", G.tolist())
+assert np.array_equal(G, [[1, 2], [3, -1]])
+
+# %% [markdown]
+# ## Fourth step: a matrix with every number in it
 #
 # $$W = \begin{pmatrix} 6 & -4 \\ 8 & 3 \end{pmatrix}$$
 #
-# has columns of length 10 and 5 that are orthogonal. So $\sigma_1 = 10$, $\sigma_2 = 5$, the $v_i$ are the axes, and
+# The columns are $(6, 8)$ and $(-4, 3)$. They have the lengths 10 and 5, and they are at a right angle, since
+# $6\cdot(-4) + 8\cdot 3 = 0$. So W maps the two axes, which are at a right angle, to two vectors that are at a right
+# angle again. This is what singular vectors do: the $v_i$ are the axes, the $\sigma_i$ are the lengths of the
+# columns, and the $u_i$ are the directions of the columns. We can read off
 #
-# $$u_1 = \begin{pmatrix} 0.6 \\ 0.8 \end{pmatrix}, \quad v_1 = \begin{pmatrix} 1 \\ 0 \end{pmatrix}, \quad
-# \bar W = \frac W{10} = \begin{pmatrix} 0.6 & -0.4 \\ 0.8 & 0.3 \end{pmatrix}, \quad
+# $$\sigma_1 = 10, \quad \sigma_2 = 5, \quad u_1 = \begin{pmatrix} 0.6 \\ 0.8 \end{pmatrix}, \quad
+# v_1 = \begin{pmatrix} 1 \\ 0 \end{pmatrix}, \quad u_2 = \begin{pmatrix} -0.8 \\ 0.6 \end{pmatrix}, \quad
+# v_2 = \begin{pmatrix} 0 \\ 1 \end{pmatrix},$$
+#
+# $$\bar W = \frac W{10} = \begin{pmatrix} 0.6 & -0.4 \\ 0.8 & 0.3 \end{pmatrix}, \qquad
 # u_1v_1^T = \begin{pmatrix} 0.6 & 0 \\ 0.8 & 0 \end{pmatrix}.$$
 
 # %%
 W = np.array([[6.0, -4.0], [8.0, 3.0]])
 u1, v1, sigma = np.array([0.6, 0.8]), np.array([1.0, 0.0]), 10.0
+u2, v2 = np.array([-0.8, 0.6]), np.array([0.0, 1.0])
 W_bar, uv = W / sigma, np.outer(u1, v1)
 
+print("singular values:", np.linalg.svd(W, compute_uv=False))
 assert np.allclose(np.linalg.svd(W, compute_uv=False), [10, 5])
 assert np.allclose(W @ v1, sigma * u1)
 assert np.allclose(W.T @ u1, sigma * v1)
@@ -72,184 +231,348 @@ assert np.allclose(W.T @ u1, sigma * v1)
 # %% [markdown]
 # ## The derivative of σ
 #
-# $$\sigma = u_1^TWv_1$$
-# $$d\sigma = du_1^T\,Wv_1 + u_1^T\,dW\,v_1 + u_1^TW\,dv_1$$
-# $$d\sigma = \sigma\,du_1^Tu_1 + u_1^T\,dW\,v_1 + \sigma\,v_1^Tdv_1$$
-# $$d\sigma = u_1^T\,dW\,v_1, \qquad\text{that is}\qquad \frac{\partial\sigma}{\partial W_{ij}} = [u_1v_1^T]_{ij},$$
+# For a vector we needed the derivative of its length. For a matrix we need that of its spectral norm. We start from
+# $\sigma = u_1^TWv_1$, and remember that $u_1$ and $v_1$ change, too, if W does. The product rule gives three terms:
 #
-# because a unit vector can only turn: $d(u_1^Tu_1) = 0$. The third line needs $Wv_1 = \sigma u_1$ and
-# $W^Tu_1 = \sigma v_1$, true singular vectors. Remember that for later.
+# $$d\sigma = du_1^T\,Wv_1 + u_1^T\,dW\,v_1 + u_1^TW\,dv_1.$$
+#
+# $Wv_1 = \sigma u_1$, and $u_1^TW = (W^Tu_1)^T = \sigma v_1^T$. We put both in:
+#
+# $$d\sigma = \sigma\,du_1^Tu_1 + u_1^T\,dW\,v_1 + \sigma\,v_1^Tdv_1.$$
+#
+# Now the first and the last term vanish. The vector $u_1$ has the length 1 and keeps it, so $u_1^Tu_1 = 1$ does not
+# change. Its derivative is $2\,du_1^Tu_1$, which must be 0: a unit vector can turn, but each small turn is at a right
+# angle to it. The same holds for $v_1$. What is left is
+#
+# $$d\sigma = u_1^T\,dW\,v_1, \qquad\text{that is}\qquad \frac{\partial\sigma}{\partial W_{ij}} = [u_1v_1^T]_{ij}.$$
+#
+# So the gradient of σ is $u_1v_1^T$, as the gradient of a length was $\bar w$. Note what we used: that $u_1$ and
+# $v_1$ are *true* singular vectors. We come back to this.
+#
+# We also used that they change smoothly, and this needs $\sigma_1 > \sigma_2$. If the two are equal, then there is
+# more than one pair of first singular vectors, and σ has a kink, like $|x|$ at 0. Footnote 2 of the paper mentions
+# this case, which has probability 0. In diag(1, 1) it happens: add t to the first entry, and σ is $1 + t$ for a
+# positive t but stays 1 for a negative one.
 
 # %%
-assert np.allclose(numeric_gradient(spectral_norm, W), uv, atol=1e-8)
+print("numeric gradient of σ:", numeric_gradient(sn.spectral_norm, W).round(6).tolist(), "   u₁v₁ᵀ:", uv.tolist())
+equal = [sn.spectral_norm(np.diag([1.0 + t, 1.0])) for t in (-0.1, 0.0, 0.1)]
+print("σ of diag(1 + t, 1) at t = −0.1, 0, 0.1:", np.round(equal, 6))
+assert np.allclose(numeric_gradient(sn.spectral_norm, W), uv, atol=1e-8)
+assert np.allclose(equal, [1, 1, 1.1])
 
 # %% [markdown]
 # ## The derivative of W̄, entry by entry
 #
-# By the rule for quotients, with $E_{ij}$ the matrix that is 1 at (i, j) and 0 elsewhere,
+# The paper begins by asking how the whole of $\bar W$ changes with a single entry $W_{ij}$. Let $E_{ij}$ be the
+# matrix that has a 1 at the place (i, j) and 0 elsewhere. By the rule for a quotient,
 #
-# $$\frac{\partial\bar W}{\partial W_{ij}} = \frac1\sigma E_{ij} - \frac{[u_1v_1^T]_{ij}}{\sigma^2}W \tag{9}$$
-# $$= \frac1\sigma\big(E_{ij} - [u_1v_1^T]_{ij}\bar W\big). \tag{10}$$
+# $$\frac{\partial\bar W}{\partial W_{ij}} = \frac1\sigma E_{ij} - \frac{1}{\sigma^2}
+# \frac{\partial\sigma}{\partial W_{ij}}W = \frac1\sigma E_{ij} - \frac{[u_1v_1^T]_{ij}}{\sigma^2}W \tag{9}$$
 #
-# For the entry (1, 1): $\frac1{10}\left(\begin{pmatrix} 1 & 0 \\ 0 & 0 \end{pmatrix} - 0.6\,\bar W\right) =
-# \begin{pmatrix} 0.064 & 0.024 \\ -0.048 & -0.018 \end{pmatrix}$. For (1, 2), where $u_1v_1^T$ is 0, it is
-# $E_{12}/10$: that entry does not change σ to first order.
+# and, since $W/\sigma = \bar W$,
+#
+# $$= \frac1\sigma\Big(E_{ij} - [u_1v_1^T]_{ij}\bar W\Big). \tag{10}$$
+#
+# Two entries of our matrix, by hand. At (1, 1) stands $[u_1v_1^T]_{11} = 0.6$, so
+#
+# $$\frac{\partial\bar W}{\partial W_{11}} = \frac1{10}\left(\begin{pmatrix} 1 & 0 \\ 0 & 0 \end{pmatrix} -
+# 0.6\begin{pmatrix} 0.6 & -0.4 \\ 0.8 & 0.3 \end{pmatrix}\right) =
+# \begin{pmatrix} 0.064 & 0.024 \\ -0.048 & -0.018 \end{pmatrix}.$$
+#
+# Changing one entry moves all four of $\bar W$, because it changes the σ that all are divided by. At (1, 2),
+# $u_1v_1^T$ is 0. This entry does not change σ to first order, and so it moves only itself: $E_{12}/10$.
 
 # %%
-E11, E12 = np.eye(4)[0].reshape(2, 2), np.eye(4)[1].reshape(2, 2)
+E11, E12 = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])
 dW_bar_11 = (E11 - uv[0, 0] * W_bar) / sigma  # (10)
 dW_bar_12 = (E12 - uv[0, 1] * W_bar) / sigma  # (10)
 
+
+def normalised(W):
+    return W / sn.spectral_norm(W)
+
+
+print("∂W̄/∂W₁₁ =", dW_bar_11.round(4).tolist())
+print("∂W̄/∂W₁₂ =", dW_bar_12.round(4).tolist())
 assert np.allclose(dW_bar_11, [[0.064, 0.024], [-0.048, -0.018]])
 assert np.allclose(dW_bar_12, E12 / 10)
 for E, dW_bar in ((E11, dW_bar_11), (E12, dW_bar_12)):
-    ahead, behind = W + 1e-5 * E, W - 1e-5 * E
-    assert np.allclose((ahead / spectral_norm(ahead) - behind / spectral_norm(behind)) / 2e-5, dW_bar, atol=1e-9)
+    assert np.allclose((normalised(W + 1e-5 * E) - normalised(W - 1e-5 * E)) / 2e-5, dW_bar, atol=1e-9)
 
 # %% [markdown]
 # ## The gradient of V
 #
-# A batch of two: inputs $h$ of the layer, and $\delta = \partial V/\partial(\bar Wh)$ behind it, as rows.
+# V depends on $W_{ij}$ through all the entries of $\bar W$. The chain rule adds up their contributions, each weighted
+# by how much V depends on that entry. This is an inner product of two matrices:
 #
-# $$h = (1, 0),\ (0, 1); \qquad \delta = (2, 6),\ (4, -2); \qquad \nabla_{\bar W}V = \hat E[\delta h^T] =
-# \begin{pmatrix} 1 & 2 \\ 3 & -1 \end{pmatrix}.$$
+# $$\frac{\partial V}{\partial W_{ij}} = \Big\langle\hat E[\delta h^T],\ \frac{\partial\bar W}{\partial
+# W_{ij}}\Big\rangle.$$
 #
-# Now sum (10) over the entries of $\bar W$, weighted with $\nabla_{\bar W}V$:
+# We put (10) in. The inner product with $E_{ij}$ picks the entry (i, j), and the number $[u_1v_1^T]_{ij}$ moves to
+# the front:
 #
-# $$\frac{\partial V}{\partial W_{ij}} = \Big\langle \nabla_{\bar W}V, \frac{\partial\bar W}{\partial W_{ij}}\Big\rangle
-# = \frac1\sigma\Big([\hat E[\delta h^T]]_{ij} - \langle\hat E[\delta h^T], \bar W\rangle\,[u_1v_1^T]_{ij}\Big)$$
-# $$\frac{\partial V}{\partial W} = \frac1\sigma\Big(\hat E[\delta h^T] - \lambda\,u_1v_1^T\Big), \qquad
-# \lambda = \hat E[\delta^T(\bar Wh)] = \mathrm{trace}(\hat E[\delta h^T]^T\bar W). \tag{11, 12, 37}$$
+# $$\frac{\partial V}{\partial W_{ij}} = \frac1\sigma\Big(\big[\hat E[\delta h^T]\big]_{ij} -
+# \big\langle\hat E[\delta h^T], \bar W\big\rangle\,[u_1v_1^T]_{ij}\Big).$$
 #
-# By hand: $\lambda = 1 \cdot 0.6 - 2 \cdot 0.4 + 3 \cdot 0.8 - 1 \cdot 0.3 = 1.9$, and
-# $\partial V/\partial W = \frac1{10}\begin{pmatrix} 1 - 1.14 & 2 \\ 3 - 1.52 & -1 \end{pmatrix} =
-# \begin{pmatrix} -0.014 & 0.2 \\ 0.148 & -0.1 \end{pmatrix}$.
+# The inner product that is left is a single number, the same for all i and j. It is the λ of the paper. To see it in
+# the form in which the paper has it, take one point, where the matrix is $\delta h^T$:
+#
+# $$\langle\delta h^T, \bar W\rangle = \sum_{ij}\delta_ih_j\bar W_{ij} = \sum_i\delta_i\sum_j\bar W_{ij}h_j =
+# \delta^T(\bar Wh),$$
+#
+# and then the mean over the batch: $\lambda = \hat E[\delta^T(\bar Wh)]$. (Appendix F writes the same number as a
+# trace, because $\langle A, B\rangle = \mathrm{trace}(A^TB)$: the trace adds up the products of the entries that
+# correspond.) Without the indices we have arrived:
+#
+# $$\frac{\partial V}{\partial W} = \frac1\sigma\Big(\hat E[\delta h^T] -
+# \big(\hat E[\delta^T\bar Wh]\big)\,u_1v_1^T\Big) \tag{11}$$
+#
+# $$= \frac1\sigma\Big(\hat E[\delta h^T] - \lambda\,u_1v_1^T\Big). \tag{12}$$
+#
+# By hand: $\lambda = 1 \cdot 0.6 + 2 \cdot (-0.4) + 3 \cdot 0.8 + (-1) \cdot 0.3 = 1.9$, and
+#
+# $$\frac{\partial V}{\partial W} = \frac1{10}\left(\begin{pmatrix} 1 & 2 \\ 3 & -1 \end{pmatrix} -
+# 1.9\begin{pmatrix} 0.6 & 0 \\ 0.8 & 0 \end{pmatrix}\right) =
+# \frac1{10}\begin{pmatrix} -0.14 & 2 \\ 1.48 & -1 \end{pmatrix} =
+# \begin{pmatrix} -0.014 & 0.2 \\ 0.148 & -0.1 \end{pmatrix}.$$
 
 # %%
-h, delta = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[2.0, 6.0], [4.0, -2.0]])
-G = delta.T @ h / 2  # Ê[δhᵀ]: the mean over the batch, taken once
-lam = np.mean(np.sum(delta * (h @ W_bar.T), axis=1))
+lam = np.mean(np.sum(delta * (h @ W_bar.T), axis=1))  # Ê[δᵀ(W̄h)]
 dW = (G - lam * uv) / sigma  # (12)
 
-assert np.array_equal(G, [[1, 2], [3, -1]])
+print("λ =", lam.round(4), "   and as ⟨Ê[δhᵀ], W̄⟩:", np.sum(G * W_bar).round(4))
+print("∂V/∂W =", dW.round(4).tolist())
 assert np.allclose([lam, np.sum(G * W_bar)], 1.9)
 assert np.allclose(dW, [[-0.014, 0.2], [0.148, -0.1]])
-assert np.allclose(dW, SpectralNorm().pullback(G, W, SingularTriplet(u1, sigma, v1))[0])
-check_gradient(lambda W: np.sum(G * W) / spectral_norm(W), W, dW)
+check_gradient(lambda W: np.sum(G * W) / sn.spectral_norm(W), W, dW)
+
+# %% [markdown]
+# The last line is the proof: it differentiates $\langle\hat E[\delta h^T], W/\sigma(W)\rangle$ numerically, entry by
+# entry, and compares. The package's function gives the same.
+
+# %%
+triplet = sn.SingularTriplet(u1, sigma, v1)
+(dW_of_package,) = sn.SpectralNorm().pullback(G, W, triplet)
+print("by the package:", dW_of_package.round(4).tolist())
+assert np.allclose(dW_of_package, dW)
 
 # %% [markdown]
 # ## What λ does
 #
-# Scaling W changes nothing, so the gradient must be orthogonal to W: $-0.084 - 0.8 + 1.184 - 0.3 = 0$. Without the
-# λ term it is not: $\langle\hat E[\delta h^T]/\sigma, W\rangle = \lambda = 1.9$.
+# The first term of (12), $\hat E[\delta h^T]/\sigma$, is what a layer without normalisation would get, up to the
+# factor $1/\sigma$. The second term is the price of the division. What does it change?
 #
-# V is what D *ascends*. A small step changes σ in proportion to $\langle\partial V/\partial W, u_1v_1^T\rangle$, which
-# without λ is $3/10 = 0.3$ and with it 0.11. A positive λ, $\delta$ and $\bar Wh$ agreeing in direction, takes growth
-# away from the first component; it acts as a penalty whose strength the data set. A negative λ adds to it. With a
-# loss $\ell = -V$ to *descend*, $\delta$ and λ change their signs, and the step is the same.
+# W is a sum of two components, $10\,u_1v_1^T + 5\,u_2v_2^T$. A step along $\partial V/\partial W$ changes the first
+# of these singular values in proportion to $\langle\partial V/\partial W, u_1v_1^T\rangle$, since $u_1v_1^T$ is the
+# gradient of $\sigma_1$. In the same way $u_2v_2^T$ belongs to $\sigma_2$. With our numbers:
+#
+# | | along $u_1v_1^T$ | along $u_2v_2^T$ |
+# |---|---|---|
+# | the first term alone | 0.30 | −0.22 |
+# | both terms, (12) | 0.11 | −0.22 |
+#
+# λ is 1.9 and positive. The growth of the first singular value is reduced, from 0.30 to 0.11, by $\lambda/\sigma =
+# 0.19$; nothing
+# else is touched. The paper reads this as a penalty on the first component whose strength is set by the data: λ is
+# positive if δ and $\bar Wh$ agree in direction, that is, if V would grow by making the output of the layer larger as
+# it is. If λ is negative, then the second term *adds* to the growth.
+#
+# And as for the vector, W cannot be made longer in this way:
+# $\langle\partial V/\partial W, W\rangle = 6\cdot(-0.014) + (-4)\cdot 0.2 + 8\cdot 0.148 + 3\cdot(-0.1) = 0$. Without
+# the λ term the inner product would be λ itself, 1.9.
 
 # %%
-assert np.allclose(dW * W, [[-0.084, -0.8], [1.184, -0.3]])
+first_term, second = G / sigma, np.outer(u2, v2)
+parts = np.array([[np.sum(step * uv), np.sum(step * second)] for step in (first_term, dW)])
+
+print("along u₁v₁ᵀ and u₂v₂ᵀ: first term", parts[0].round(4), "  both terms", parts[1].round(4))
+print("⟨∂V/∂W, W⟩ =", np.sum(dW * W).round(12), "   without λ:", np.sum(first_term * W).round(4))
+assert np.allclose(parts, [[0.3, -0.22], [0.11, -0.22]])
 assert np.isclose(np.sum(dW * W), 0)
-assert np.isclose(np.sum(G / sigma * W), 1.9)
-assert np.allclose([np.sum(G / sigma * uv), np.sum(dW * uv)], [0.3, 0.11])
-descent = SpectralNorm().pullback(-G, W, SingularTriplet(u1, sigma, v1))[0]
+assert np.isclose(np.sum(first_term * W), 1.9)
+
+# %% [markdown]
+# And the sign: with the loss −V the matrix that arrives is $-\hat E[\delta h^T]$. Then λ is −1.9, the gradient has
+# the other sign, and since we go downhill the step is the same.
+
+# %%
+(descent,) = sn.SpectralNorm().pullback(-G, W, triplet)
+print("uphill on V:  ", (W + 0.1 * dW).round(4).tolist())
+print("downhill on −V:", (W - 0.1 * descent).round(4).tolist())
 assert np.allclose(W - 0.1 * descent, W + 0.1 * dW)
 
 # %% [markdown]
 # ## Any norm
 #
-# Appendix F: let $\bar W = W/N(W)$ for a scalar N. The same two steps, with $\alpha := 1/N$ (not Adam's),
+# Nothing in this derivation needed σ to be the spectral norm. Appendix F divides W by any number N(W),
+# $\bar W = W/N(W)$, and repeats the two steps of the vector. First the quotient rule,
 #
-# $$d\bar W = \frac{dW}N - \frac{W}{N^2}\langle\nabla_WN, dW\rangle$$
-# $$\langle\nabla_{\bar W}V, d\bar W\rangle =
-# \Big\langle\tfrac1N\nabla_{\bar W}V - \tfrac1N\langle\nabla_{\bar W}V, \bar W\rangle\nabla_WN, dW\Big\rangle$$
-# $$\frac{\partial V}{\partial W} = \alpha\,(\nabla_{\bar W}V - \lambda\nabla_WN), \qquad
-# \lambda := \mathrm{trace}((\nabla_{\bar W}V)^T\bar W). \tag{33–35}$$
+# $$d\bar W = \frac{dW}N - \frac{W}{N^2}\langle\nabla_WN, dW\rangle,$$
 #
-# $N = \sigma$, $\nabla N = u_1v_1^T$ is (37) above. $N = \|W\|_F$ has $\nabla N = \bar W$ and gives (36): there the
-# penalty acts on all of $\bar W$, in (37) on one direction only. The gradient vanishes where
-# $\nabla_{\bar W}V = k\nabla_WN$ (38), since then $\lambda = k\langle\nabla N, W\rangle/N = k$ for any norm.
+# then the inner product with $\nabla_{\bar W}V$, in which we write $W/N = \bar W$:
+#
+# $$dV = \langle\nabla_{\bar W}V, d\bar W\rangle = \frac1N\langle\nabla_{\bar W}V, dW\rangle -
+# \frac1N\langle\nabla_{\bar W}V, \bar W\rangle\langle\nabla_WN, dW\rangle.$$
+#
+# What stands in front of $dW$ is the gradient. The paper writes it three times:
+#
+# $$\frac{\partial V}{\partial W} = \frac1N\Big(\frac{\partial V}{\partial\bar W} -
+# \mathrm{trace}\Big(\big(\tfrac{\partial V}{\partial\bar W}\big)^T\bar W\Big)\frac{\partial N}{\partial W}\Big)
+# \tag{33}$$
+#
+# $$= \frac1N\Big(\nabla_{\bar W}V - \mathrm{trace}\big((\nabla_{\bar W}V)^T\bar W\big)\,\nabla_WN\Big) \tag{34}$$
+#
+# $$= \alpha\,\big(\nabla_{\bar W}V - \lambda\,\nabla_WN\big). \tag{35}$$
+#
+# The α here is $1/N$, a slip of notation: it has nothing to do with the learning rate α. Two choices of N are in the
+# paper. The Frobenius norm $\|W\|_F = \sqrt{\sum W_{ij}^2}$ is the length of the matrix, if one thinks of it as one
+# long vector. So its gradient is $W/\|W\|_F = \bar W$, and
+#
+# $$\frac{\partial V}{\partial W} = \frac1{\|W\|_F}\Big(\hat E[\delta h^T] -
+# \mathrm{trace}\big(\hat E[\delta h^T]^T\bar W\big)\,\bar W\Big). \tag{36}$$
+#
+# The spectral norm has $\nabla N = u_1v_1^T$, which gives (12) once more:
+#
+# $$\frac{\partial V}{\partial W} = \frac1{\sigma(W)}\Big(\hat E[\delta h^T] -
+# \mathrm{trace}\big(\hat E[\delta h^T]^T\bar W\big)\,u_1v_1^T\Big). \tag{37}$$
+#
+# Compare the two. In (36) the second term holds back *all* of $\bar W$. In (37) it holds back one direction, the
+# first, and leaves the others free. This is the paper's argument for why its normalisation does not force the
+# singular values to concentrate.
 
 # %%
 N = np.linalg.norm(W)
-dW_F = pullback_of_quotient(G, W, N, W / N)  # (36)
+dW_F = (G - np.sum(G * W / N) * (W / N)) / N  # (36)
+other_second = np.sum(dW_F * second)
 
-assert np.allclose(dW_F, FrobeniusNorm().pullback(G, W, None)[0])
+print(f"‖W‖_F = {N:.4f};   (36) =", dW_F.round(4).tolist())
+print("along u₂v₂ᵀ: first term alone", np.sum(G / N * second).round(4), "  (36):", other_second.round(4))
+assert np.isclose(N, np.sqrt(125))
+assert np.allclose([np.sum(G / N * second), other_second], [-0.1968, -0.2648], atol=5e-5)
 check_gradient(lambda W: np.sum(G * W) / np.linalg.norm(W), W, dW_F)
-assert np.allclose(pullback_of_quotient(G, W, sigma, uv), dW)  # (37)
-assert np.allclose(pullback_of_quotient(7 * uv, W, sigma, uv), 0)  # (38)
+assert np.allclose(dW_F, sn.FrobeniusNorm().pullback(G, W, None)[0])
+
+# %% [markdown]
+# Under (36) the second component does change: −0.1968 becomes −0.2644. The package has one function for all norms,
+# `pullback_of_quotient`, which takes N and its gradient.
+#
+# When does the gradient vanish? By (35), if $\nabla_{\bar W}V$ is a multiple of $\nabla_WN$:
+#
+# $$\nabla_{\bar W}V = k\,\nabla_WN. \tag{38}$$
+#
+# For then $\lambda = k\langle\nabla_WN, \bar W\rangle$. If W is multiplied by a factor, every norm grows by the same
+# factor, and so $\langle\nabla_WN, W\rangle = N$. Therefore $\lambda = k$, and the two terms cancel. At such a point
+# all that the data ask for is a longer W, which the division does not let them have.
+
+# %%
+print("(37), by quotient:", sn.pullback_of_quotient(G, W, sigma, uv).round(4).tolist())
+print("(38), k = 7:      ", sn.pullback_of_quotient(7 * uv, W, sigma, uv).round(12).tolist())
+assert np.allclose(sn.pullback_of_quotient(G, W, N, W / N), dW_F)  # (36)
+assert np.allclose(sn.pullback_of_quotient(G, W, sigma, uv), dW)  # (37)
+assert np.allclose(sn.pullback_of_quotient(7 * uv, W, sigma, uv), 0)  # (38)
 
 # %% [markdown]
 # ## Three gradients
 #
-# In training $u, v$ come from one iteration and are not singular vectors. Then three functions of W compete:
+# In training we do not have $u_1$ and $v_1$. We have $\tilde u$ and $\tilde v$ from one power iteration, and divide
+# by $\hat\sigma = \tilde u^TW\tilde v$. Now "the gradient of $W/\hat\sigma$" can mean three things:
 #
-# 1. $u, v$ held fixed: $W/(u^TWv)$;
-# 2. differentiated through the k iterations that made $u, v$ from a fixed start;
-# 3. the true $W/\sigma(W)$.
+# 1. **frozen**: $\tilde u$ and $\tilde v$ are held fixed, and only the W between them is differentiated;
+# 2. **through**: $\tilde u$ and $\tilde v$ are functions of W as well, for the iterations have computed them from W,
+#    and one differentiates through these iterations;
+# 3. **true**: the gradient of $W/\sigma(W)$, the quantity that we really want.
 #
-# (12) is the exact gradient of the first after *any* number of iterations. From the other two its difference falls like
-# $r^{2k}$; with $\sigma_2 = 0.7\sigma_1$ as below, from above 1 % after one iteration to below 1e-4 after 20.
+# (12), with $\tilde u$ and $\tilde v$ in it, is *exactly* the first, after any number of iterations, even one. Look
+# at the derivation: for fixed vectors $d(\tilde u^TW\tilde v) = \tilde u^T\,dW\,\tilde v$ holds without any
+# condition. It is the other two only in the limit, because there the terms with $du$ and $dv$ vanish for true
+# singular vectors only.
+#
+# The paper, and this package with it, takes the first. We compare (12) with all three on a 5 × 7 matrix with
+# $\sigma_2/\sigma_1 = r = 0.7$. The differences to the second and the third fall like $r^{2k} = 0.49^k$.
 
 # %%
 rng = np.random.default_rng(0)
-U, V = orthonormalized(rng.standard_normal((5, 4))), orthonormalized(rng.standard_normal((7, 4)))
-W_5x7, G_5x7 = (U * [1.0, 0.7, 0.4, 0.2]) @ V.T, rng.standard_normal((5, 7))
-start, iterations, differences = random_direction(5, rng=rng), (1, 2, 3, 5, 10, 20), []
+U, _ = np.linalg.qr(rng.standard_normal((5, 4)))
+V, _ = np.linalg.qr(rng.standard_normal((7, 4)))
+W_5x7 = (U * [1.0, 0.7, 0.4, 0.2]) @ V.T  # its singular values are 1, 0.7, 0.4 and 0.2
+G_5x7 = rng.standard_normal((5, 7))
+start = sn.random_direction(5, rng=rng)
+
+iterations, differences = (1, 2, 3, 5, 10, 20), []
+print(" k    frozen  through     true    ⟨∂V/∂W, W⟩")
 for k in iterations:
-    triplet = power_iteration(W_5x7, start, k)
-    dW_5x7 = SpectralNorm().pullback(G_5x7, W_5x7, triplet)[0]  # (12)
-    frozen = numeric_gradient(lambda W, t=triplet: np.sum(G_5x7 * W) / (t.u @ W @ t.v), W_5x7)
-    through = numeric_gradient(lambda W, k=k: np.sum(G_5x7 * W) / power_iteration(W, start, k).sigma, W_5x7)
-    true = numeric_gradient(lambda W: np.sum(G_5x7 * W) / spectral_norm(W), W_5x7)
-    differences.append([np.linalg.norm(dW_5x7 - other) / np.linalg.norm(other) for other in (frozen, through, true)])
-    print(f"k = {k:2}: frozen, through, true:", *(f"{difference:.0e}" for difference in differences[-1]))
-    assert abs(np.sum(dW_5x7 * W_5x7)) < 1e-12 * np.linalg.norm(dW_5x7)  # orthogonal at every k
+    triplet = sn.power_iteration(W_5x7, start, k)
+    (dW_5x7,) = sn.SpectralNorm().pullback(G_5x7, W_5x7, triplet)  # (12)
+
+    def frozen(W, triplet=triplet):
+        return np.sum(G_5x7 * W) / (triplet.u @ W @ triplet.v)
+
+    def through(W, k=k):
+        return np.sum(G_5x7 * W) / sn.power_iteration(W, start, k).sigma
+
+    def true(W):
+        return np.sum(G_5x7 * W) / sn.spectral_norm(W)
+
+    gradients = [numeric_gradient(function, W_5x7) for function in (frozen, through, true)]
+    differences.append([np.linalg.norm(dW_5x7 - other) / np.linalg.norm(other) for other in gradients])
+    along_W = np.sum(dW_5x7 * W_5x7)
+    print(f"{k:2}  ", *(f"{difference:8.0e}" for difference in differences[-1]), f"   {along_W:9.0e}")
+    assert abs(along_W) < 1e-12 * np.linalg.norm(dW_5x7)
 
 differences = np.array(differences)
 assert np.all(differences[:, 0] < 1e-7)
-assert np.all(differences[0, 1:] > 0.01)
-assert np.all(differences[-1, 1:] < 1e-4)
+assert np.all((differences[0, 1:] > 0.25) & (differences[0, 1:] < 0.45))
+assert np.all(differences[-1, 1:] < 1e-6)
+
+# %% [markdown]
+# The first column is the rounding of the finite differences and nothing else. In the other two, (12) is off by 30 to
+# 40 per cent after one iteration from a random start, and agrees to six digits after twenty. The last column says
+# that (12) is at a right angle to W in every case. This makes a cheap test for any implementation: compute
+# $\langle\partial V/\partial W, W\rangle$. If it is not 0, the λ term is missing or wrong.
 
 
 # %%
 def draw(left, right):
-    """Draw the parts of the step along the two singular directions, and the three differences."""
-    second = np.outer([-0.8, 0.6], [0.0, 1.0])
-    for shift, step, label, color in ((-0.2, G / sigma, "λ dropped", "#E69F00"), (0.2, dW, "(12)", "#0072B2")):
-        left.bar(np.arange(2) + shift, [np.sum(step * uv), np.sum(step * second)], 0.4, color=color, label=label)
+    for shift, values, label, color in ((-0.2, parts[0], "λ dropped", ORANGE), (0.2, parts[1], "(12)", BLUE)):
+        left.bar(np.arange(2) + shift, values, 0.4, color=color, label=label)
     left.axhline(0, color="k", lw=0.8)
-    left.set(xticks=(0, 1), xticklabels=("$u_1v_1^T$", "$u_2v_2^T$"), title="the 2 × 2 gradient along ...")
+    left.set(xticks=(0, 1), xticklabels=("$u_1v_1^T$", "$u_2v_2^T$"), title="λ acts on the first direction alone")
     left.legend()
-    styles = {"u, v frozen": "#0072B2", "through k iterations": "#E69F00", "true": "#009E73"}
-    for values, (label, color) in zip(differences.T, styles.items(), strict=True):
+    names = {"frozen": BLUE, "through the iterations": ORANGE, "true": GREEN}
+    for values, (label, color) in zip(differences.T, names.items(), strict=True):
         right.semilogy(iterations, values, "o-", ms=3, color=color, label=label)
     right.set(xlabel="iterations k", title="relative difference of (12) from ...")
     right.legend()
 
 
-show(draw, "04_the_gradient")
+show(draw, "04_the_gradient_2")
 
 # %% [markdown]
+# ## What was learnt
+#
+# 1. Dividing by a norm takes away from a gradient what it cannot use, and divides the rest by the norm: (12), (35).
+# 2. λ is the inner product of the gradient at $\bar W$ with $\bar W$. If it is positive, it holds back the growth of
+#    the first singular value, and of no other.
+# 3. (12) is exact for $\tilde u$, $\tilde v$ held fixed, after any number of iterations. It is the gradient of
+#    $W/\sigma(W)$ at convergence only.
+#
 # ## Traps
 #
-# * σ depends on W; u, v are treated as constants, σ is not. Cheap test: $\langle\partial V/\partial W, W\rangle = 0$.
-# * The backward pass takes the very u, v of the forward pass. If u advances in between, (12) is no gradient.
-# * If the loss is a mean, δ carries the 1/n already: do not divide again. λ uses $\bar Wh$ without the bias.
+# * $\tilde u$ and $\tilde v$ are treated as constants, but $\hat\sigma$ is not: it depends on W through the W between
+#   them. Whoever treats $\hat\sigma$ as a constant loses the λ term.
+# * The backward pass takes the very $\tilde u$ and $\tilde v$ of the forward pass. If they move on in between, (12)
+#   is the gradient of nothing.
+# * If the loss is a mean, δ contains the 1/n already: do not divide again.
+# * λ contains $\bar Wh$ *without* the bias. The bias is not normalised, and does not stand in (11).
 #
 # ## Exercises
 #
-# 1. What does W receive from $\nabla_{\bar W}V = \bar W$? Find λ by hand.
-# 2. Can $\|W\|_F$ fall under plain gradient steps? By how much does it change in one of size α?
-# 3. Weight normalisation divides every row by its length, (25). Is its gradient of the form (35)?
-
-# %%
-# 1. λ = ‖W̄‖_F² = 1.25: (W̄ - 1.25 u₁v₁ᵀ)/10. The first component loses 0.025, the second gains 0.05.
-assert np.allclose((W_bar - 1.25 * uv) / 10, SpectralNorm().pullback(W_bar, W, SingularTriplet(u1, sigma, v1))[0])
-assert np.allclose(np.column_stack([u1, [-0.8, 0.6]]).T @ (W_bar - 1.25 * uv) / 10, np.diag([-0.025, 0.05]))
-# 2. No: the step g is orthogonal to W, so ‖W - αg‖² = ‖W‖² + α²‖g‖².
-assert np.isclose(np.sum((W - 0.1 * dW) ** 2), np.sum(W**2) + 0.01 * np.sum(dW**2))
-# 3. Not with one N for the matrix, but row by row with (36).
-rows = [pullback_of_quotient(g, w, np.linalg.norm(w), w / np.linalg.norm(w)) for g, w in zip(G, W, strict=True)]
-assert np.allclose(rows, WeightNorm().pullback(G, W, None)[0])
+# The solutions are in [solutions/04_the_gradient.py](solutions/04_the_gradient.py).
+#
+# 1. *(Pencil.)* Let $\nabla_{\bar W}V = \bar W$ for the 2 × 2 matrix above. Find λ and ∂V/∂W. Which singular value
+#    grows in a step uphill, and which one falls?
+# 2. *(Pencil.)* Can $\|W\|_F$ become smaller by plain gradient steps with (12)? By how much does $\|W\|_F^2$ change
+#    in one step with the learning rate α?
+# 3. *(Pencil, then code.)* Weight normalisation (25) divides every *row* of W by its own length. Is its gradient of
+#    the form (35)? Write it with what you know from the first two steps of this tutorial.
