@@ -1,251 +1,479 @@
 # %% [markdown]
-# # 5. Backpropagation through the whole GAN
-# *Beside the paper: (1), section 4 (page 6) with (15)–(17), and Algorithm 1 (page 15) with (20)–(23).*
+# # 5. Backpropagation through a discriminator
+#
+# *Beside the paper: the network (1) of section 2, the gradient (11) of section 2.3, and the losses (15)–(17) of
+# section 4 (pages 2, 4 and 6).*
+#
+# A discriminator with three layers has dozens of parameters, one with hidden layers of 128 has thirty thousand. **How
+# does one number, the loss, tell each of them which way to go, at the cost of about two forward passes?** Libraries
+# for automatic differentiation do this out of sight. Here we do it by hand, in some twenty lines, and check every
+# piece while we build it.
 #
 # After this tutorial you can
-# * write the forward pass, its tape and the backward pass of a normalised discriminator without autograd;
-# * take the generator's gradient through the discriminator, and train a ring of eight Gaussians;
-# * check each of them as it is built, and recognise four classic mistakes.
+#
+# * write the forward pass of a discriminator, and say what has to be kept for the way back;
+# * derive each step of the backward pass with indices, and write it for a whole batch;
+# * carry the gradient on to the raw weights, to the input, and check all of it against the loss itself.
+#
+# Tutorial 0 did this for a single neuron. Here come matrices, and a batch. You need the chain rule, and from tutorial
+# 4 the formula that pulls a gradient back from $\bar W$ to W.
 
 # %%
 import os
-from functools import partial
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
-from plotting import show
+from plotting import BLUE, GREY, ORANGE, show
 
-from specnorm_np import (
-    GAN,
-    MLP,
-    SGD,
-    Adam,
-    Params,
-    Player,
-    d_step,
-    evaluate,
-    forward,
-    g_step,
-    generate,
-    hinge_d,
-    latents,
-    linear_decay,
-    non_saturating_g,
-    power_iteration,
-    random_direction,
-    ring,
-    sigmoid,
-    softplus,
-    spectral_norm,
-    standard_d,
-    start,
-    train,
-)
+import specnorm_np as sn
 from specnorm_np.testing import check_gradient
 
 # %% [markdown]
-# ## Forward, and the tape
-# $h_0 = x$, $a_l = \bar W^lh_{l-1} + b^l$, $h_l = \max(a_l, 0.1\,a_l)$, and f is the last $a_l$. Rows are points. The
-# backward pass needs the $h_l$, the tape. The biases are random: at zero biases some mistakes would not show.
-
+# ## The network
+#
+# The paper's network (1) multiplies by a matrix, applies the activation, multiplies again, and so on:
+#
+# $$f(x, \theta) = W^{L+1}a_L\big(W^La_{L-1}(\dots a_1(W^1x)\dots)\big). \tag{1}$$
+#
+# It leaves the biases out "for simplicity"; we keep them, since the experiments have them. Let us name what comes out
+# at each place. The input of layer l is $h_{l-1}$, so that $h_0 = x$. The layer computes
+#
+# $$a_l = \bar W^lh_{l-1} + b^l, \qquad h_l = \max(a_l,\ 0.1\,a_l).$$
+#
+# $a_l$ is the *pre-activation* and $h_l$ the *activation*. (The paper writes $a_l$ for the function in between. We
+# call the function "the activation", and keep the letter for its argument.) The last layer, $l = L+1$, has no
+# activation: its $a$ is f. The network computes with $\bar W$, and for now it does not matter to us where $\bar W$
+# comes from.
+#
+# **A batch is an array with a point in every row.** The paper's h is a column and it writes $\bar Wh$. For a row
+# $h^T$ the same product is $h^T\bar W^T$, and so the code says `h @ W.T`. Adding b adds it to every row.
+#
+# We build a small D: two inputs, layers of 5 and 4, one output. Its biases are random numbers and not zeros, because
+# some mistakes cannot be seen if the biases are zero.
 
 # %%
-def run(W_bar, b, x):  # returns f and the tape
-    tape = [x]
-    for W, bias in zip(W_bar[:-1], b[:-1], strict=True):
-        a = tape[-1] @ W.T + bias
-        tape.append(np.maximum(a, 0.1 * a))
-    return tape[-1] @ W_bar[-1].T + b[-1], tape  # (1)
-
-
-def blocks(theta):  # the weights and the biases in θ
-    return tuple([theta[f"{name}{l}"] for l in range(1, len(theta.layers) + 1)] for name in "Wb")
-
-
 rng = np.random.default_rng(0)
-normal, x_real, x_fake = rng.standard_normal, rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
-theta = Params.of_layers([(normal((m, n)), normal(m)) for m, n in ((5, 2), (4, 5), (1, 4))])
-(W, b), x = blocks(theta), np.concatenate([x_real, x_fake])
-f, tape = run(W, b, x)
-assert np.allclose(f, forward(W, b, x, slope=0.1)[0])
+widths = (2, 5, 4, 1)
+W_bar = [rng.standard_normal((d_out, d_in)) for d_in, d_out in zip(widths[:-1], widths[1:], strict=True)]
+b = [rng.standard_normal(d_out) for d_out in widths[1:]]
+x_real, x_fake = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
+x = np.concatenate([x_real, x_fake])  # one batch: six real points, then six fakes
+
+print("layer   W̄        b     parameters")
+for l, (W_l, b_l) in enumerate(zip(W_bar, b, strict=True), 1):
+    print(f"{l:3}     {W_l.shape}   {b_l.shape}  {W_l.size + b_l.size:6}")
+print("together", sum(W_l.size + b_l.size for W_l, b_l in zip(W_bar, b, strict=True)))
+assert sum(W_l.size + b_l.size for W_l, b_l in zip(W_bar, b, strict=True)) == 44
 
 # %% [markdown]
-# ## The loss and its gradient at f
-# D maximises (15). We minimise $-V$, with $-\log D = \mathrm{softplus}(-f)$ and $-\log(1 - D) = \mathrm{softplus}(f)$:
-# $$-V = \hat E[\mathrm{softplus}(-f(x))] + \hat E[\mathrm{softplus}(f(G(z)))] \tag{15}$$
-# Since $\mathrm{softplus}' = \mathrm{sigmoid}$, the gradient is $-\mathrm{sigmoid}(-f)/n$ at real points and
-# $\mathrm{sigmoid}(f)/n$ at generated ones. From here on $1/n$ is part of δ, and sums over rows are means.
-
-# %%
-loss = softplus(-f[:6]).mean() + softplus(f[6:]).mean()  # (15)
-df = np.concatenate([-sigmoid(-f[:6]), sigmoid(f[6:])]) / 6
-assert np.isclose(loss, standard_d(f[:6], f[6:])[0])
-check_gradient(lambda f: standard_d(f[:6], f[6:])[0], f, df)
-
-# %% [markdown]
-# ## Backward
-# Write $\delta_l = \partial(-V)/\partial a_l$, as rows; the last one is `df`. Then, layer by layer from the end,
+# ## Forward, and what to keep
 #
-# $$\partial(-V)/\partial b^l = \textstyle\sum_{rows}\delta_l, \qquad
-# \partial(-V)/\partial\bar W^l = \delta_l^Th_{l-1} \quad (\hat E[\delta h^T]\text{ of (11)}),$$
-# $$\partial(-V)/\partial h_{l-1} = \delta_l\bar W^l, \qquad
-# \delta_{l-1} = \partial(-V)/\partial h_{l-1} \odot a'(a_{l-1}).$$
+# We go through the layers, and put the input of each of them on a list. The list is called the *tape*, because we
+# will play it backwards. Why keep the $h_l$, and nothing else? Look ahead: the gradient at $\bar W^l$ will contain
+# $h_{l-1}$, and the slope of the activation will be read off the sign of $h_l$. Nothing more will be asked for. The
+# $a_l$ themselves are not needed, since $h_l$ has the sign of $a_l$.
+
+
+# %%
+def forward(W_bar, b, x):
+    """Compute f at every row of x. Return it with the tape: the input of every layer."""
+    tape, h = [x], x
+    for W_l, b_l in zip(W_bar[:-1], b[:-1], strict=True):
+        a = h @ W_l.T + b_l
+        h = np.maximum(a, 0.1 * a)
+        tape.append(h)
+    f = h @ W_bar[-1].T + b[-1]  # (1)
+    return f, tape
+
+
+f, tape = forward(W_bar, b, x)
+print("on the tape:", [h.shape for h in tape], "   f:", f.shape)
+print("f at the first real point and at the first fake:", f[0, 0].round(4), f[6, 0].round(4))
+assert [h.shape for h in tape] == [(12, 2), (12, 5), (12, 4)]
+assert np.allclose(f, sn.forward(W_bar, b, x, slope=0.1)[0])
+
+# %% [markdown]
+# `sn.forward` of the package computes the same, as the last line checks.
 #
-# h has the sign of a, so the slope can be read off the tape. At $l = 1$ the third is the gradient at x.
+# ## The loss, and the gradient at f
+#
+# D ascends the objective of a GAN,
+#
+# $$V = \hat E\big[\log D(x)\big] + \hat E\big[\log(1 - D(G(z)))\big], \qquad D = \mathrm{sigmoid}(f). \tag{15}$$
+#
+# Programs descend, and so **from here on what we differentiate is the loss −V.** Two facts make it short. Let
+# $\mathrm{softplus}(t) = \log(1 + e^t)$. Then
+#
+# $$-\log D = -\log\frac1{1 + e^{-f}} = \log(1 + e^{-f}) = \mathrm{softplus}(-f),$$
+# $$-\log(1 - D) = -\log\frac{e^{-f}}{1 + e^{-f}} = f + \mathrm{softplus}(-f) = \mathrm{softplus}(f),$$
+#
+# and the derivative of softplus is the sigmoid, $\frac{e^t}{1 + e^t} = \frac1{1 + e^{-t}}$. So
+#
+# $$-V = \hat E\big[\mathrm{softplus}(-f(x))\big] + \hat E\big[\mathrm{softplus}(f(G(z)))\big],$$
+#
+# and by the chain rule, with n points of either kind,
+#
+# $$\frac{\partial(-V)}{\partial f} = -\frac{\mathrm{sigmoid}(-f)}n \text{ at a real point}, \qquad
+# +\frac{\mathrm{sigmoid}(f)}n \text{ at a fake}.$$
+#
+# A real point wants its f to grow, which is why its sign is negative in a loss. A fake wants it to fall. **The 1/n of
+# the mean is inside of these numbers now, and stays inside.** From here on the sum over a batch is already a mean.
 
 
 # %%
-def back(W_bar, tape, df):  # returns the gradient at (W̄, b), laid out as θ, and the one at x
-    delta, parts = df, []
-    for W, h in zip(reversed(W_bar), reversed(tape), strict=True):
-        parts += [delta.sum(axis=0), (delta.T @ h).ravel()]
-        dh = delta @ W
-        delta = dh * np.where(h > 0, 1.0, 0.1)
-    return np.concatenate(parts[::-1]), dh
+def softplus(t):
+    return np.log1p(np.exp(t))
 
 
-def d_loss(vector, triplets=None, loss=standard_d):  # -V at W̄ = W or, given triplets, at W̄ = W/(uᵀWv)
-    W, b = blocks(theta.replace(vector))
-    if triplets is not None:
-        W = [W_l / (t.u @ W_l @ t.v) for W_l, t in zip(W, triplets, strict=True)]  # (22), u and v held fixed
-    f, _ = run(W, b, x)
-    return loss(f[:6], f[6:])[0]
+def sigmoid(t):
+    return 1 / (1 + np.exp(-t))
 
 
-dtheta, _ = back(W, tape, df)
-check_gradient(d_loss, theta.vector, dtheta)
+n = 6
+f_real, f_fake = f[:n], f[n:]
+loss = np.mean(softplus(-f_real)) + np.mean(softplus(f_fake))  # (15)
+df = np.concatenate([-sigmoid(-f_real) / n, sigmoid(f_fake) / n])
+
+print(f"loss {loss:.4f};  df of the real points {df[:n, 0].round(3)}, of the fakes {df[n:, 0].round(3)}")
+assert np.isclose(loss, sn.standard_d(f_real, f_fake)[0])
+assert np.allclose(df, np.concatenate(sn.standard_d(f_real, f_fake)[1:]))
 
 # %% [markdown]
-# ## D's step
-# Normalise (22), go forward and backward with $\bar W$, pull the gradient back to W with (12), step on W (23), and
-# then iterate (20), (21) once, from the old u, for the new W. That is the loop of Algorithm 1, entered after the power
-# iteration. Nothing else moves u: D(real) and D(fake) see one $\bar W$. Here u and v are far from converged.
+# ## How we check
+#
+# Before we go on, we need somebody who says whether a gradient is right. The definition of a derivative does. Change
+# one number by a small ε, look how the loss changes, and divide:
+#
+# $$\frac{\partial\ell}{\partial t} \approx \frac{\ell(t + \varepsilon) - \ell(t - \varepsilon)}{2\varepsilon}.$$
+#
+# Looking in both directions is worth it: the error falls like ε² and not like ε. But ε must not be too small, because
+# then the difference of two nearly equal losses consists of rounding only. The picture shows both for one of our
+# weights. Near $\varepsilon = 10^{-5}$ ten digits are right.
+#
+# This costs two forward passes for *every parameter*, which is why nobody trains in this way. As a judge it is
+# perfect. It does not know any formula of ours, only the loss. `check_gradient` of the package does it for every
+# entry of an array, and raises an `AssertionError` that names the entries that are wrong.
+
 
 # %%
-triplets = tuple(power_iteration(W_l, random_direction(len(W_l), rng=rng)) for W_l in W)
-W_bar = [W_l / t.sigma for W_l, t in zip(W, triplets, strict=True)]  # (22)
-f_bar, tape_bar = run(W_bar, b, x)
-dW_bar, db = blocks(theta.replace(back(W_bar, tape_bar, np.concatenate(standard_d(f_bar[:6], f_bar[6:])[1:]))[0]))
+def loss_at_weight(change):
+    """Compute the loss with one weight of the first layer changed."""
+    changed = [W_l.copy() for W_l in W_bar]
+    changed[0][0, 0] += change
+    f, _ = forward(changed, b, x)
+    return np.mean(softplus(-f[:n])) + np.mean(softplus(f[n:]))
 
 
-def pulled_back(triplets, with_lam=1.0):
-    lam = [with_lam * np.sum(G * W_l) for G, W_l in zip(dW_bar, W_bar, strict=True)]
-    dW = [(G - l * np.outer(t.u, t.v)) / t.sigma for G, l, t in zip(dW_bar, lam, triplets, strict=True)]  # (12)
-    return Params.of_layers(list(zip(dW, db, strict=True))).vector
-
-
-normalised_loss = partial(d_loss, triplets=triplets)
-check_gradient(normalised_loss, theta.vector, pulled_back(triplets))
-gan = GAN((2, 5, 4, 1), (3, 4, 2), d_optim=SGD(0.1), g_optim=SGD(0.1), g_net=MLP(0.1))
-D_next, *_ = d_step(gan, Player(theta, triplets, None), x_real, x_fake)
-assert np.allclose(D_next.theta.vector, theta.vector - 0.1 * pulled_back(triplets))  # (23)
-for W_l, t, t_next in zip(blocks(D_next.theta)[0], triplets, D_next.norms, strict=True):
-    assert np.isclose(t_next.sigma, power_iteration(W_l, t.u).sigma)  # (20)-(22)
+sizes = np.logspace(-13, -1, 49)
+central = np.array([(loss_at_weight(e) - loss_at_weight(-e)) / (2 * e) for e in sizes])
+one_sided = np.array([(loss_at_weight(e) - loss_at_weight(0)) / e for e in sizes])
+check_gradient(lambda f: sn.standard_d(f[:n], f[n:])[0], f, df)
+print("df agrees with the loss at all", f.size, "points")
 
 # %% [markdown]
-# ## G's step, through D
-# G minimises $-\hat E[\log D(G(z))]$, which has no number in the paper (with the hinge loss, $-\hat E[D(G(z))]$ (17)).
-# By the chain rule: the gradient at f, then through D to its input, then through G to its θ. D's θ gets nothing.
+# ## Backward through one layer
+#
+# Now the way back. For layer l write
+#
+# $$\delta_l = \frac{\partial(-V)}{\partial a_l},$$
+#
+# with a row for every point. For the last layer $a$ is f, so $\delta_{L+1}$ is `df`. Suppose that we have $\delta_l$.
+# Three things are asked for. All three follow from $a_{l,i} = \sum_j\bar W_{ij}h_j + b_i$, at one point of the batch.
+#
+# **The bias.** $b_i$ is added to $a_i$ and to nothing else, so $\partial a_i/\partial b_i = 1$. Every point of the
+# batch contributes, and the contributions add up:
+#
+# $$\frac{\partial(-V)}{\partial b^l} = \sum_{\text{points}}\delta_l.$$
+#
+# **The weight.** $\bar W_{ij}$ is multiplied by $h_j$ and added to $a_i$, so
+# $\partial a_i/\partial\bar W_{ij} = h_j$, and a point contributes $\delta_ih_j$. This is the $\delta h^T$ of the
+# paper. Summed over the points it is $\delta_l^Th_{l-1}$ for arrays of rows:
+#
+# $$\frac{\partial(-V)}{\partial\bar W^l} = \sum_{\text{points}}\delta_ih_j = \delta_l^Th_{l-1} \quad
+# (\text{which is } \hat E[\delta h^T], \text{ as δ contains the } 1/n).$$
+#
+# **The input.** $h_j$ is multiplied by $\bar W_{ij}$ and added to $a_i$, for every i. So it is heard in all outputs:
+#
+# $$\frac{\partial(-V)}{\partial h_{l-1,j}} = \sum_i\delta_i\bar W_{ij}, \qquad\text{for rows}\qquad
+# \frac{\partial(-V)}{\partial h_{l-1}} = \delta_l\bar W^l.$$
+#
+# No transpose here! Going forward we multiply by $\bar W^T$, going back by $\bar W$. We try it on the last layer.
 
 # %%
-theta_G, z = Params.of_layers([(normal((m, n)), normal(m)) for m, n in ((4, 3), (2, 4))]), normal((6, 3))
+delta, h = df, tape[-1]
+dW_last, db_last, dh_last = delta.T @ h, delta.sum(axis=0), delta @ W_bar[-1]
 
 
-def g_loss(vector):  # as a function of G's θ
-    return non_saturating_g(run(W_bar, b, run(*blocks(theta_G.replace(vector)), z)[0])[0])[0]
+def loss_of_last_layer(W_last, b_last, h):
+    f = h @ W_last.T + b_last
+    return sn.standard_d(f[:n], f[n:])[0]
 
 
-x_of_z, tape_G = run(*blocks(theta_G), z)
-f_of_z, tape_D = run(W_bar, b, x_of_z)
-_, dx = back(W_bar, tape_D, non_saturating_g(f_of_z)[1])
-dtheta_G, _ = back(blocks(theta_G)[0], tape_G, dx)
-check_gradient(g_loss, theta_G.vector, dtheta_G)
-G_next = g_step(gan, Player(theta_G, (None, None), None), Player(theta, triplets, None), z)[0]
-assert np.allclose(G_next.theta.vector, theta_G.vector - 0.1 * dtheta_G)
+print("shapes:", dW_last.shape, db_last.shape, dh_last.shape, "   ∂(−V)/∂b =", db_last.round(4))
+check_gradient(lambda W: loss_of_last_layer(W, b[-1], h), W_bar[-1], dW_last)
+check_gradient(lambda b: loss_of_last_layer(W_bar[-1], b, h), b[-1], db_last)
+check_gradient(lambda h: loss_of_last_layer(W_bar[-1], b[-1], h), h, dh_last)
+assert dW_last.shape == W_bar[-1].shape
+assert dh_last.shape == h.shape
 
 # %% [markdown]
-# ## Four mistakes, and the check that finds them
-# None of them raises an error by itself, for every shape fits. The oracle rejects all four.
+# A gradient always has the shape of what it belongs to. This alone catches many mistakes, but not all: with a square
+# matrix, a transposed gradient has the right shape, too.
+#
+# ## Backward through the activation
+#
+# From h back to a: $h = \max(a, 0.1\,a)$ has the slope 1 where $a > 0$ and the slope 0.1 where $a < 0$. Each entry
+# goes its own way, so the gradient is multiplied by these slopes, entry by entry:
+#
+# $$\delta_{l-1} = \frac{\partial(-V)}{\partial h_{l-1}} \odot \text{slope}(a_{l-1}).$$
+#
+# h has the sign of a, so the tape tells us which slope it is. (At $a = 0$ there is a kink, and no derivative. The
+# package takes 0.1 there. For random numbers it does not happen.)
+
+# %%
+slopes = np.where(tape[-1] > 0, 1.0, 0.1)
+delta_2 = dh_last * slopes
+
+a_2 = tape[1] @ W_bar[1].T + b[1]  # once more, only to check
+print(f"{np.mean(tape[-1] > 0):.0%} of the units of the last hidden layer are on their steep side")
+check_gradient(lambda a: loss_of_last_layer(W_bar[-1], b[-1], np.maximum(a, 0.1 * a)), a_2, delta_2)
+
+# %% [markdown]
+# ## The whole way back
+#
+# Now δ has arrived one layer below, where the same three formulas hold. So the backward pass is a loop over the
+# layers, from the last to the first, with the tape played backwards. At the end the third formula gives the gradient
+# at $h_0 = x$, the input itself. D has no use for it. G will: it is the only thing that G ever learns from D.
 
 
 # %%
-def rejected(loss, x, dx):
+def backward(W_bar, tape, df):
+    """Return the gradients at every W̄ and b, first layer first, and the one at x."""
+    dW_bar, db, delta = [], [], df
+    for l in reversed(range(len(W_bar))):
+        dW_bar.insert(0, delta.T @ tape[l])  # Ê[δhᵀ]
+        db.insert(0, delta.sum(axis=0))
+        dh = delta @ W_bar[l]
+        delta = dh * np.where(tape[l] > 0, 1.0, 0.1)  # not used any more after the first layer
+    return dW_bar, db, dh
+
+
+dW_bar, db, dx = backward(W_bar, tape, df)
+dW_of_package, db_of_package = sn.backward(W_bar, tape, df, slope=0.1)
+print("layer  length of ∂(−V)/∂W̄   of ∂(−V)/∂b")
+for l in range(3):
+    print(f"{l + 1:3}    {np.linalg.norm(dW_bar[l]):14.4f} {np.linalg.norm(db[l]):14.4f}")
+    assert np.allclose(dW_bar[l], dW_of_package[l])
+    assert np.allclose(db[l], db_of_package[l])
+
+# %% [markdown]
+# It agrees with the package. But two programs can share a mistake, so the loss itself has the last word. We put all
+# 44 parameters into one vector. This is how the paper thinks of θ, and how the package keeps it: `Params` holds one
+# vector, and its blocks $W^1, b^1, \dots$ are views of it. Then "the gradient" is a vector, too, and one call checks
+# everything.
+
+# %%
+theta = sn.Params.of_layers(list(zip(W_bar, b, strict=True)))
+
+
+def d_loss(vector, loss=sn.standard_d):
+    """Compute the loss of D as a function of all its parameters."""
+    t = theta.replace(vector)
+    f, _ = forward(t.weights, t.biases, x)
+    return loss(f[:n], f[n:])[0]
+
+
+def as_vector(dW, db):
+    """Lay gradients out like θ."""
+    return sn.Params.of_layers(list(zip(dW, db, strict=True))).vector
+
+
+check_gradient(d_loss, theta.vector, as_vector(dW_bar, db))
+check_gradient(lambda x: sn.standard_d(*np.split(forward(W_bar, b, x)[0], 2))[0], x, dx)
+print("all", theta.vector.size, "parameters and all", x.size, "coordinates of the points agree with the loss")
+assert theta.vector.size == 44
+
+# %% [markdown]
+# ## Does the judge find mistakes?
+#
+# A check that accepts everything is worth nothing. So we give it four wrong gradients, each of which has the right
+# shape and raises no error by itself: one divided by n a second time, one whose slopes are those of another layer's
+# sign, one without the bias, and one that is right but for a tenth of a per cent.
+
+# %%
+
+
+def is_rejected(gradient, function=d_loss, at=theta.vector):
+    """Say whether the check rejects a gradient."""
     try:
-        check_gradient(loss, x, dx)
+        check_gradient(function, at, gradient)
     except AssertionError:
         return True
+    return False
 
 
-class Caching:  # a layer object, as many libraries have them
-    def forward(self, x):
-        self.f, self.tape = run(W, b, x)
-        return self.f
+def backward_without_slopes(W_bar, tape, df):
+    dW_bar, db, delta = [], [], df
+    for l in reversed(range(len(W_bar))):
+        dW_bar.insert(0, delta.T @ tape[l])
+        db.insert(0, delta.sum(axis=0))
+        delta = delta @ W_bar[l]  # the slopes are forgotten
+    return dW_bar, db
 
 
-net = Caching()  # 1. forward on real, forward on fake, then both backward: the first tape is gone
-df_real, df_fake = standard_d(net.forward(x_real), net.forward(x_fake))[1:]
-assert rejected(d_loss, theta.vector, back(W, net.tape, df_real)[0] + back(W, net.tape, df_fake)[0])
-without_D = df_fake * np.ones(2)  # 2. D is missing in G's gradient: (6, 1) broadcasts to the (6, 2) of x
-assert rejected(g_loss, theta_G.vector, back(blocks(theta_G)[0], tape_G, without_D)[0])
-assert rejected(normalised_loss, theta.vector, pulled_back(triplets, with_lam=0.0))  # 3. λ dropped
-later = [power_iteration(W_l, t.u) for W_l, t in zip(W, triplets, strict=True)]
-assert rejected(normalised_loss, theta.vector, pulled_back(later))  # 4. u advanced between the passes
+right = as_vector(dW_bar, db)
+wrong = {
+    "divided by n twice": right / n,
+    "slopes forgotten": as_vector(*backward_without_slopes(W_bar, tape, df)),
+    "bias forgotten": as_vector(dW_bar, [0 * db_l for db_l in db]),
+    "0.1 % too long": 1.001 * right,
+}
+for name, gradient in wrong.items():
+    print(f"{name:20} rejected: {is_rejected(gradient)}")
+    assert is_rejected(gradient)
+assert not is_rejected(right)
 
 # %% [markdown]
-# ## The ring
-# The same steps, from the package, with Adam: networks of width 64, batches of 128, K = 1, 1500 updates, the last
-# half with a falling learning rate. G finds all eight modes, each with at least 1 % of its points; more than 60 % of
-# them are within three standard deviations of a mode. $\sigma(\bar W)$, by SVD, starts above 1.1; its median over the
-# 64 × 64 layers is below 1.1 from update 100 on. One run shows that the steps are right, nothing about other methods.
+# ## Another loss
+#
+# Where did the loss enter? Only at the very end, in `df`. Everything else is the network. So another loss needs
+# another `df` and nothing more. The hinge loss of the paper, in its signs for ascent, is
+#
+# $$V_D = \hat E\big[\min(0, -1 + f(x))\big] + \hat E\big[\min(0, -1 - f(G(z)))\big], \tag{16}$$
+#
+# and G descends
+#
+# $$V_G = -\hat E\big[f(G(z))\big]. \tag{17}$$
+#
+# (The paper writes D for f here; for the hinge loss the link is the identity.) The derivative of the loss $-V_D$ at a
+# real point is −1/n as long as $f < 1$, and 0 beyond: a real point that has passed the margin has no say. At a fake
+# it is +1/n as long as $f > -1$. For G it is −1/n at every fake, wherever it is: (17) has no margin.
 
 # %%
-steps = 120 if os.environ.get("SPECNORM_QUICK") == "1" else 1500
-target, adam, sigmas = ring(8, radius=1.0, std=0.05), Adam(1e-3, 0.5, 0.9), []
-falls = partial(linear_decay, start=0.5)
-gan = GAN((2, 64, 64, 64, 1), (2, 64, 64, 64, 2), d_optim=adam, g_optim=adam, steps=steps, d_rate=falls, g_rate=falls)
-for state, log in train(gan, start(gan, seed=0), target.sample):
-    if state.step % 10 == 1:
-        sigmas.append([spectral_norm(W_l) for W_l in log.W_bar])
-points = generate(gan, state.G.theta, latents(gan, 2500, rng=rng))
-report, hidden = evaluate(points, target, target.sample(2500, rng=rng), "one-percent"), np.array(sigmas)[10:, 1:3]
-print(f"{report.modes} modes, {report.high_quality:.0%} of the points near one, median σ(W̄) {np.median(hidden):.3f}")
-assert steps < 1500 or (report.modes == 8 and report.high_quality > 0.6)
-assert np.median(hidden) < 1.1 < max(sigmas[0])
+df_hinge = np.concatenate([np.where(f_real < 1, -1 / n, 0), np.where(f_fake > -1, 1 / n, 0)])  # (16)
+dW_hinge, db_hinge, _ = backward(W_bar, tape, df_hinge)
+
+print("have a say:", int(np.sum(f_real < 1)), "of 6 real points and", int(np.sum(f_fake > -1)), "of 6 fakes")
+check_gradient(lambda vector: d_loss(vector, sn.hinge_d), theta.vector, as_vector(dW_hinge, db_hinge))
+assert np.allclose(df_hinge, np.concatenate(sn.hinge_d(f_real, f_fake)[1:]))
+assert np.allclose(sn.mean_g(f_fake)[1], -1 / n)  # (17)
+
+# %% [markdown]
+# ## From W̄ to W
+#
+# The optimiser owns W, not $\bar W$. With spectral normalisation $\bar W^l = W^l/\hat\sigma_l$ in every layer, and
+# the last step of the way back is that of tutorial 4, layer by layer:
+#
+# $$\frac{\partial V}{\partial W} = \frac1{\hat\sigma}\Big(\hat E[\delta h^T] -
+# \big(\hat E[\delta^T\bar Wh]\big)\,\tilde u\tilde v^T\Big). \tag{11}$$
+#
+# We do it with a raw network of the same shape, whose $\tilde u$ and $\tilde v$ come from a single power iteration,
+# so that they are far from the singular vectors. It is then the exact gradient of the loss with $\tilde u$ and
+# $\tilde v$ held fixed. The biases are not normalised, and their gradients stay as they are.
+
+# %%
+W = [2.0 * W_l for W_l in W_bar]  # raw weights
+triplets = [sn.power_iteration(W_l, sn.random_direction(len(W_l), rng=rng)) for W_l in W]
+
+
+def normalised(W):
+    """Divide every weight by uᵀWv, with the present u and v."""
+    return [W_l / (t.u @ W_l @ t.v) for W_l, t in zip(W, triplets, strict=True)]
+
+
+f_sn, tape_sn = forward(normalised(W), b, x)
+df_sn = np.concatenate(sn.standard_d(f_sn[:n], f_sn[n:])[1:])
+dW_bar_sn, db_sn, _ = backward(normalised(W), tape_sn, df_sn)
+
+dW, lams = [], []
+for G, W_l, t in zip(dW_bar_sn, W, triplets, strict=True):
+    sigma = t.u @ W_l @ t.v
+    lam = np.sum(G * W_l / sigma)  # Ê[δᵀW̄h]
+    dW.append((G - lam * np.outer(t.u, t.v)) / sigma)  # (11)
+    lams.append(lam)
+
+raw = sn.Params.of_layers(list(zip(W, b, strict=True)))
+
+
+def d_loss_of_raw(vector):
+    """Compute the loss of D as a function of the raw parameters, u and v held fixed."""
+    t = raw.replace(vector)
+    f, _ = forward(normalised(t.weights), t.biases, x)
+    return sn.standard_d(f[:n], f[n:])[0]
+
+
+without_lam = [G / (t.u @ W_l @ t.v) for G, W_l, t in zip(dW_bar_sn, W, triplets, strict=True)]
+print("λ of the layers, in the sign of the loss:", np.round(lams, 4))
+print("without λ, rejected:", is_rejected(as_vector(without_lam, db_sn), d_loss_of_raw, raw.vector))
+check_gradient(d_loss_of_raw, raw.vector, as_vector(dW, db_sn))
+assert is_rejected(as_vector(without_lam, db_sn), d_loss_of_raw, raw.vector)
+
+# %% [markdown]
+# That is a discriminator with spectral normalisation, trained without any library: forward, backward, (11).
+#
+# ## What it costs
+#
+# Count the products with large matrices. Forward there is one for each layer. Backward there are two, one for
+# $\bar W$ and one for h. So a gradient at *all* parameters costs three times what the loss costs, and it does not
+# matter how many parameters there are. Finite differences would cost two losses for each of them: 88 forward passes
+# here, 67,000 for hidden layers of 128. This is the whole secret of backpropagation. Everything is computed once, and
+# used by all.
+
+# %%
+parameters_128 = sum(d_in * d_out + d_out for d_in, d_out in ((2, 128), (128, 128), (128, 128), (128, 1)))
+print("forward passes by differences:", 2 * theta.vector.size, "here,", 2 * parameters_128, "at width 128")
+assert 2 * theta.vector.size == 88
+assert 2 * parameters_128 == 67_074
 
 
 # %%
 def draw(left, right):
-    left.plot(*target.sample(1000, rng=rng).T, ".", color="#9A9A9A", ms=4, label="target")
-    left.plot(*points[:1000].T, ".", color="#0072B2", ms=2, label="G(z)")
-    left.set_aspect("equal", adjustable="datalim")
-    left.legend(loc="center")
-    for l, color in enumerate(("#0072B2", "#D55E00", "#009E73", "#CC79A7")):
-        right.plot(np.arange(1, steps, 10), np.array(sigmas)[:, l], color=color, label=f"l = {l + 1}")
-    right.set(xlabel="update", title="$\\sigma(\\bar W^l)$ through training")
-    right.legend()
+    best = central[np.argmin(np.abs(sizes - 1e-5))]
+    left.loglog(sizes, np.abs(one_sided - best) + 1e-16, color=ORANGE, label="one-sided")
+    left.loglog(sizes, np.abs(central - best) + 1e-16, color=BLUE, label="central")
+    left.set(xlabel="ε", title="error of a finite difference", ylim=(1e-14, 1e-1))
+    left.legend(loc="upper center")
+    ticks = np.linspace(-3, 3, 41)
+    lattice = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    values, lattice_tape = forward(W_bar, b, lattice)
+    right.contourf(ticks, ticks, values.reshape(41, 41), 12, cmap="Greys", alpha=0.5)
+    arrows = np.concatenate([np.zeros((n, 1)), np.ones((n, 1))])  # the gradient of f at the fakes
+    _, _, grad = backward(W_bar, tape, arrows)
+    right.plot(*x_real.T, "o", color=GREY, label="real")
+    right.plot(*x_fake.T, "o", color=ORANGE, label="fake")
+    right.quiver(*x_fake.T, *grad[n:].T, color=BLUE, angles="xy", width=0.008)
+    right.set(title="f, and ∇f where G needs it", aspect="equal")
+    right.legend(loc="lower left")
 
 
 show(draw, "05_backpropagation", height=3.4)
 
 # %% [markdown]
+# ## What was learnt
+#
+# 1. The forward pass keeps the input of every layer. The backward pass needs nothing else.
+# 2. A layer takes δ and gives three things: $\delta^Th$ for $\bar W$, the sum of δ for b, $\delta\bar W$ for its
+#    input.
+# 3. The loss enters by `df` only, the normalisation by (11) only. Each can be exchanged without touching the other.
+#
 # ## Traps
-# * If every forward call iterates, D(real), D(fake) and G's pass see three different $\bar W$.
-# * (15) alone gives G a cost that saturates; the experiments use $-\log D$. The hinge (17) has no margin for G.
+#
+# * A layer that keeps its own input in itself, as an object, loses the one of the real points when it sees the fakes.
+#   Return the tape, and give it back.
+# * (6, 1) and (6, 2) can be multiplied in NumPy without an error. A gradient of a broadcastable wrong shape is a
+#   common mistake; compare shapes first.
+# * Check at random biases. With all biases 0, a wrong sign in `db` does not show in f.
+# * A finite difference across a kink of the activation is no derivative. If one entry of a large network disagrees by
+#   itself, look for a pre-activation near 0.
 #
 # ## Exercises
-# 1. Show that separate passes over real and generated points give the same gradient as one pass over both.
-# 2. Replace (15) by the hinge loss (16). What changes in the backward pass? Check it.
-# 3. Without biases, $\lambda = \hat E[\delta^T\bar Wh]$ is the same in every layer. Why?
-
-# %%
-# 1. The gradient is a sum over rows, as long as both passes see the same W̄.
-separate = back(W, run(W, b, x_real)[1], df_real)[0] + back(W, run(W, b, x_fake)[1], df_fake)[0]
-assert np.allclose(separate, dtheta)
-# 2. Only df: 0 beyond the margins, else ∓1/n.
-dtheta_hinge, _ = back(W, tape, np.concatenate(hinge_d(f[:6], f[6:])[1:]))
-check_gradient(partial(d_loss, loss=hinge_d), theta.vector, dtheta_hinge)
-# 3. a'(a)·a = h for a leaky ReLU. So δ_{l-1}·a_{l-1} = ∂V/∂h_{l-1}·h_{l-1} = δ_l·(W̄h): the same number, passed on.
-_, tape = run(W, [0 * b_l for b_l in b], x)
-lams = [np.sum(G * W_l) for G, W_l in zip(blocks(theta.replace(back(W, tape, df)[0]))[0], W, strict=True)]
-assert np.allclose(lams, lams[0])
+#
+# The solutions are in [solutions/05_backpropagation.py](solutions/05_backpropagation.py).
+#
+# 1. *(Code.)* Take the real points and the fakes in two passes with a tape each, and add the gradients. Is the result
+#    the same as that of one pass over both? Why?
+# 2. *(Pencil.)* $f = W^2\max(W^1x, 0.1\,W^1x)$ with $W^1 = \begin{pmatrix} 1 & -1 \\ 2 & 1 \end{pmatrix}$,
+#    $W^2 = (1, -1)$, $x = (1, 2)$, no biases. Compute f, and its gradients at $W^1$, $W^2$ and x. Check them.
+# 3. *(Pencil, then code.)* Without biases, $\lambda = \hat E[\delta^T\bar Wh]$ is the same number in every layer.
+#    Why?

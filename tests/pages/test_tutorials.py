@@ -18,7 +18,7 @@ EQUATIONS = {
     "02_the_spectral_norm": range(6, 9),
     "03_power_iteration": range(18, 23),
     "04_the_gradient": [*range(9, 13), *range(33, 39)],
-    "05_backpropagation": [1, *range(15, 18), *range(20, 24)],
+    "05_backpropagation": [1, 11, *range(15, 18)],
 }
 WITH_SOLUTIONS = {path.stem for path in SOLUTIONS}
 """The tutorials whose solutions stand in a file of their own; the others have them in their last cell."""
