@@ -340,8 +340,8 @@ W_raw = [W for W, _ in D_new]
 W_overwritten = [W / sigma for (W, _), (_, sigma, _) in zip(D_new, triplets_new, strict=True)]
 print("4. σ of the raw W after the step:", [float(round(sn.spectral_norm(W), 3)) for W in W_raw])
 print("   if W is overwritten:          ", [float(round(sn.spectral_norm(W), 3)) for W in W_overwritten])
-assert all(sn.spectral_norm(W) > 1.4 for W in W_raw)
-assert all(sn.spectral_norm(W) < 1.2 for W in W_overwritten)
+assert all(sn.spectral_norm(W) > 1.7 for W in W_raw)
+assert all(sn.spectral_norm(W) < 1.4 for W in W_overwritten)
 
 # %% [markdown]
 # **5. D is left out of G's gradient.** The gradient at f has the shape (8, 1), the points have (8, 2). NumPy
