@@ -1,0 +1,576 @@
+# %% [markdown]
+# # 9. Trusting the bound
+#
+# *Beside the paper: section 2, equations (5) and (7), and the footnote on convolutions (page 5).*
+#
+# Somebody hands you a discriminator and says: "It is spectrally normalised, so it is 1-Lipschitz." **What would you
+# have to see before you believe it?** There are four gaps between the sentence and the truth. The norm was
+# estimated, and from below. The computer rounds. The product over the layers is not the constant of the network. And
+# the norm of a kernel is not the norm of its convolution. This tutorial measures each gap, and closes it where it can.
+#
+# After this tutorial you can
+#
+# * say what a power iteration promises, and prove an upper bound of a norm instead;
+# * draw the regions on which a small network is affine, and read its exact constant off the picture;
+# * choose among three upper bounds of a network, and refute a bound that is too small;
+# * say how far the norm of a reshaped kernel is from that of the convolution.
+#
+# You need tutorial 2 for the spectral norm and tutorial 3 for the power iteration.
+
+# %%
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
+
+import numpy as np
+from plotting import BLUE, GREEN, GREY, ORANGE, show
+
+import specnorm_np as sn
+from specnorm_np.bounds.regions import affine_pieces
+from specnorm_np.testing import assert_lipschitz, find_lipschitz_violation
+
+# %% [markdown]
+# ## What a power iteration promises
+#
+# Its estimate is $\hat\sigma = \tilde u^TW\tilde v$ with two unit vectors. For any two unit vectors,
+#
+# $$\tilde u^TW\tilde v \;\le\; \|\tilde u\|\,\|W\tilde v\| \;\le\; \sigma(W).$$
+#
+# So $\hat\sigma$ is a **lower bound**, always, and that is all that is promised. Dividing by something too small
+# leaves something too large: $\sigma(W/\hat\sigma) = \sigma(W)/\hat\sigma \ge 1$.
+#
+# By hand, with $W = \mathrm{diag}(3, 1)$ and $\tilde u = (1, 1)/\sqrt2$. First $W^T\tilde u$ points along (3, 1), so
+# $\tilde v = (3, 1)/\sqrt{10}$. Then $W\tilde v = (9, 1)/\sqrt{10}$, and its length is
+# $\hat\sigma = \sqrt{82/10} = 2.864$. The true norm is 3. The normalised matrix has the norm $3/2.864 = 1.048$, and
+# this is what people call 1-Lipschitz.
+
+
+# %%
+def iterate(W, u):
+    """Do one power iteration, and return u, σ̂, v."""
+    v = W.T @ u
+    v = v / np.linalg.norm(v)  # (18)
+    u = W @ v
+    u = u / np.linalg.norm(u)  # (19)
+    return u, u @ W @ v, v
+
+
+W_hand = np.diag([3.0, 1.0])
+_, sigma_hat, _ = iterate(W_hand, np.array([1.0, 1.0]) / np.sqrt(2))
+print(f"σ̂ = {sigma_hat:.3f}, σ(W/σ̂) = {sn.spectral_norm(W_hand / sigma_hat):.3f}")
+assert np.isclose(sigma_hat, np.sqrt(8.2))
+assert np.isclose(sn.spectral_norm(W_hand / sigma_hat), 1.048, atol=5e-4)
+
+# %% [markdown]
+# **Can you see from the iteration itself that it has arrived?** No. Start the same matrix almost at the wrong
+# singular vector, $\tilde u = (10^{-9}, 1)$. Each iteration multiplies the first coordinate by 9, compared with the
+# second. So it needs about ten iterations before the first one counts. Until then nothing moves: $\hat\sigma$ stands
+# still at 1.000, and the residual $\|W^T\tilde u - \hat\sigma\tilde v\|$, which is the usual test of convergence, is
+# tiny.
+
+# %%
+u, history = np.array([1e-9, 1.0]), []
+for _ in range(14):
+    u, sigma_hat, v = iterate(W_hand, u)
+    history.append([sigma_hat, np.linalg.norm(W_hand.T @ u - sigma_hat * v)])
+history = np.array(history)
+for k in (1, 4, 7, 9, 10, 11, 14):
+    print(f"after {k:2} iterations: σ̂ = {history[k - 1, 0]:.6f}, residual {history[k - 1, 1]:.0e}")
+assert np.allclose(history[:7, 0], 1, atol=1e-4)
+assert history[3, 1] < 1e-4
+assert np.isclose(history[13, 0], 3, atol=1e-4)
+
+# %% [markdown]
+# A small residual proves that *a* singular value is near. It does not say which one. Only a bound from above can tell
+# that it is the largest.
+#
+# A random start is not so unlucky. For square Gaussian matrices tutorial 3 found $\sigma(W/\hat\sigma)$ near 1.4 after
+# one iteration, and below 1.1 in training, where $\tilde u$ is kept. That is good enough to train with. It is not a
+# bound.
+#
+# ## A bound from above, proven
+#
+# What does it take to *prove* $\sigma(W) \le c$? By definition it says $\|Wx\|^2 \le c^2\|x\|^2$ for all x, or
+#
+# $$x^T(c^2I - W^TW)\,x \ge 0 \quad\text{for all } x.$$
+#
+# So $c^2I - W^TW$ has to be positive semidefinite. This is the case if it can be written as $LL^T$, since then the left
+# side is $\|L^Tx\|^2$. A Cholesky factorisation finds such an L, or fails. For $W = \mathrm{diag}(3, 1)$ the matrix is
+# $\mathrm{diag}(c^2 - 9,\ c^2 - 1)$: it has a root for $c = 3.1$, and none for $c = 2.9$.
+#
+# A computer does not find L exactly. That does no harm. We look at what is left over,
+#
+# $$D = c^2I - W^TW - LL^T, \qquad\text{so that}\qquad \sigma(W)^2 \le c^2 + \|D\|.$$
+#
+# Whatever L is, this is true, because $LL^T$ is positive semidefinite in any case. A bad L only makes D large.
+
+
+# %%
+def upper_bound(W, c):
+    """Bound σ(W) from above, given a guess c; None if c is too small."""
+    M = c**2 * np.eye(W.shape[1]) - W.T @ W
+    try:
+        L = np.linalg.cholesky(M)
+    except np.linalg.LinAlgError:
+        return None
+    return np.sqrt(c**2 + np.linalg.norm(M - L @ L.T))  # the Frobenius norm is at least the spectral norm
+
+
+print("c = 3.1:", upper_bound(W_hand, 3.1), "  c = 2.9:", upper_bound(W_hand, 2.9))
+assert np.isclose(upper_bound(W_hand, 3.1), 3.1)
+assert upper_bound(W_hand, 2.9) is None
+
+# %% [markdown]
+# One thing is missing. $W^TW$, $LL^T$ and the sums are rounded as well, and the rounding of a matrix product has a
+# known bound. `sn.spectral_norm_bounds` adds it, and rounds the result up. It returns two numbers with σ(W) between
+# them, for the matrix as it is stored. How far are they apart?
+
+# %%
+rng = np.random.default_rng(0)
+W_square = rng.standard_normal((64, 64))
+lower, upper = sn.spectral_norm_bounds(W_square)
+print(f"σ(W) is between {lower:.13f} and {upper:.13f}: apart by {(upper - lower) / lower:.0e}")
+assert lower <= sn.spectral_norm(W_square) <= upper
+assert (upper - lower) / lower < 1e-12
+
+# %% [markdown]
+# Twelve digits agree, and the rest is proven. **Is that pedantry, when an SVD gives 15 digits?** The SVD is not wrong
+# by much, but it is wrong to both sides. The simplest matrix shows it: a single row w, whose norm is its length. Divide
+# it by its length, as computed. Is the result longer than 1? We can decide this without any rounding, because every
+# float is a whole number times a power of two, and Python computes with whole numbers exactly.
+
+
+# %%
+def is_longer_than_1(w):
+    """Decide exactly whether the sum of the squares exceeds 1."""
+    return sum(int(float(w_i) * 2.0**100) ** 2 for w_i in w) > 2**200
+
+
+rows = rng.standard_normal((1000, 8))
+plain = [w / np.linalg.norm(w) for w in rows]
+certified = [sn.certified_normalization(w[None], np.linalg.norm(w), margin=0.0)[0][0] for w in rows]
+print("longer than 1, divided by the computed length:", sum(map(is_longer_than_1, plain)), "of 1000")
+print("longer than 1, by certified_normalization:    ", sum(map(is_longer_than_1, certified)), "of 1000")
+assert 400 < sum(map(is_longer_than_1, plain)) < 600
+assert not any(map(is_longer_than_1, certified))
+
+# %% [markdown]
+# About half of them are, by a last digit. So a test that demands $\sigma(\bar W) \le 1$ of an SVD fails half of the
+# time. `sn.certified_normalization` takes any $\hat\sigma$, divides by $(1 + 0.01)\,\hat\sigma$, and has
+# `sn.certify_upper` prove the result. If the proof fails, because $\hat\sigma$ was too low, it computes a better
+# divisor. Here it is for a $\hat\sigma$ after one iteration and for a good one.
+
+# %%
+sigma = sn.spectral_norm(W_square)
+_, one_iteration, _ = iterate(W_square, sn.random_direction(64, rng=rng))
+for name, sigma_hat in (("one iteration", one_iteration), ("SVD", sigma)):
+    W_bar, s = sn.certified_normalization(W_square, sigma_hat)
+    print(f"{name:14} σ(W/σ̂) ≤ 1 proven: {sn.certify_upper(W_square / sigma_hat, 1.0)!s:6}", end="")
+    print(f"certified: {sn.certify_upper(W_bar, 1.0)}, σ(W̄) = {sn.spectral_norm(W_bar):.4f}, s/σ = {s / sigma:.4f}")
+    assert not sn.certify_upper(W_square / sigma_hat, 1.0)
+    assert sn.certify_upper(W_bar, 1.0)
+    assert np.isclose(s / sigma, 1.0 if name == "one iteration" else 1.01)
+
+# %% [markdown]
+# The first divisor was found anew: s/σ is 1.0000. The second is 1.0100, with the 1 % on top, and was proven at once.
+# `certify_upper` says True only if it has a proof. False means "no proof". It says so for $W/\sigma$ as well, since that
+# one is within rounding of 1.
+#
+# ## The product is loose, by hand
+#
+# Now whole networks. The paper asks for
+#
+# $$\|f\|_{Lip} \le K, \tag{5}$$
+#
+# and gets it from the product over the layers,
+#
+# $$\|f\|_{Lip} \le \prod_{l=1}^{L+1}\sigma(W^l). \tag{7}$$
+#
+# How much is lost? Take the smallest network that bends, $f(x) = \mathrm{ReLU}(x) + \mathrm{ReLU}(-x) = |x|$. Its
+# constant is 1. Its matrices are $W^1 = (1, -1)^T$ and $W^2 = (1, 1)$, and each has the norm $\sqrt2$. So (7) says 2.
+#
+# The reason can be seen: the direction that $W^2$ likes is (1, 1), and $W^1$ never sends anything there. A ReLU has the
+# slope 0 or 1, which is $\frac12(1 \pm 1)$. So its slopes are a diagonal matrix $\frac12(I + E)$ with ±1 in E, and
+#
+# $$\|W^2\,\tfrac12(I + E)\,W^1\| \;\le\; \tfrac12\,\sigma(W^2W^1) + \tfrac12\,\sigma(W^2)\,\sigma(W^1)
+# = \tfrac12\cdot0 + \tfrac12\cdot2 = 1.$$
+#
+# One half of the bound sees the two layers together. That is the idea of `sn.tighter_lipschitz_upper_bound`, and for
+# |x| it is exact.
+
+# %%
+W_abs = [np.array([[1.0], [-1.0]]), np.array([[1.0, 1.0]])]
+by_hand = 0.5 * sn.spectral_norm(W_abs[1] @ W_abs[0]) + 0.5 * sn.spectral_norm(W_abs[1]) * sn.spectral_norm(W_abs[0])
+print(f"|x|: product (7) {sn.lipschitz_upper_bound(W_abs, 0.0):.3f}, with half of it taken together {by_hand:.3f}")
+assert np.isclose(sn.lipschitz_upper_bound(W_abs, 0.0), 2)
+assert np.isclose(by_hand, 1)
+assert np.isclose(sn.tighter_lipschitz_upper_bound(W_abs, 0.0), 1)
+
+# %% [markdown]
+# ## The exact constant, region by region
+#
+# For two inputs we can do better than bounds. A ReLU network is affine where no unit changes its sign. The first
+# layer's units change sign along straight lines, so they cut the plane into polygons. On each polygon the second layer
+# is affine, and its units cut again. On the final polygons f itself is affine, with one gradient each. Two points in a
+# box are joined by a segment that stays in the box, so **the constant on the box is the largest $\|\nabla f\|$ of its
+# polygons**.
+#
+# This is a short program. `cut` divides one convex polygon along a line, and keeps the vertices on either side with the
+# two points where the line crosses.
+
+
+# %%
+def cut(polygon, slope, offset):
+    """Divide a polygon, (n, 2), along the line x·slope + offset = 0; return one part or two."""
+    value = polygon @ slope + offset
+    if value.min() > -1e-9 or value.max() < 1e-9:
+        return [polygon]
+    parts = []
+    for t in (value, -value):
+        part = []
+        for x, x_next, t_x, t_next in zip(polygon, np.roll(polygon, -1, 0), t, np.roll(t, -1), strict=True):
+            if t_x >= 0:
+                part.append(x)
+            if t_x * t_next < 0:
+                part.append(x + t_x / (t_x - t_next) * (x_next - x))
+        parts.append(np.array(part))
+    return parts
+
+
+def regions(W, b, box):
+    """Return (polygon, gradient) for every region of the box on which the ReLU network is affine."""
+    (left, right), (low, high) = box
+    corners = np.array([[left, low], [right, low], [right, high], [left, high]])
+    pieces = [(corners, np.eye(2), np.zeros(2))]  # on each polygon the layer's input is A x + c
+    for W_l, b_l in zip(W[:-1], b[:-1], strict=True):
+        finer = []
+        for polygon, A, c in pieces:
+            A, c, parts = W_l @ A, W_l @ c + b_l, [polygon]  # now the pre-activations
+            for slope, offset in zip(A, c, strict=True):
+                parts = [half for part in parts for half in cut(part, slope, offset)]
+            for part in parts:
+                on = A @ part.mean(axis=0) + c > 0
+                finer.append((part, on[:, None] * A, on * c))
+        pieces = finer
+    return [(polygon, (W[-1] @ A)[0]) for polygon, A, _ in pieces]
+
+
+rng = np.random.default_rng(3)
+W, _ = zip(*sn.he_layers((2, 8, 8, 1), slope=0.0, rng=rng), strict=True)
+b = [0.5 * rng.standard_normal(len(W_l)) for W_l in W]
+box = [(-2.0, 2.0), (-2.0, 2.0)]
+pieces = regions(W, b, box)
+steepness = np.array([np.linalg.norm(gradient) for _, gradient in pieces])
+print(f"{len(pieces)} regions; ‖∇f‖ from {steepness.min():.3f} to {steepness.max():.3f}")
+assert len(pieces) == 117
+assert np.isclose(steepness.max(), 3.642, atol=5e-4)
+
+# %% [markdown]
+# The box has 117 regions, and the constant on it is 3.642. The package does the same in `sn.exact_lipschitz_constant`,
+# with care for rounding at the kinks. It goes through `affine_pieces`, which yields the gradient, a centre and the area
+# of every region. The areas have to add up to that of the box, 16; otherwise a region has been lost.
+
+# %%
+exact = sn.exact_lipschitz_constant(W, b, 0.0, box)
+blocks = list(affine_pieces(W, b, 0.0, np.array(box)))
+area = np.concatenate([block.area for block in blocks])
+gradient = np.concatenate([block.gradient for block in blocks])
+print(f"package: {exact.n_regions} regions, constant {exact.value:.3f}, areas sum to {area.sum():.6f}")
+steep = np.linalg.norm(gradient, axis=1) > 0.9 * exact.value
+print(f"steeper than 90 % of the constant: {steep.sum()} regions, {area[steep].sum() / area.sum():.2%} of the area")
+assert exact.n_regions == len(pieces)
+assert np.isclose(exact.value, steepness.max())
+assert np.isclose(area.sum(), 16)
+assert steep.sum() == 8
+assert np.isclose(area[steep].sum() / 16, 0.0605, atol=5e-5)
+assert np.allclose(np.sort(np.linalg.norm(gradient, axis=1)), np.sort(steepness))
+
+# %% [markdown]
+# What is steeper than 90 % of the constant lies on eight regions of 117, on 6.05 % of the area. If you look at a few
+# points only, you see something flatter.
+#
+# ## Three bounds from above
+#
+# With more than two inputs there are too many regions to go through. Then one needs bounds. They hold for all x, so we
+# compare them with the exact constant on a box 50 times as wide, which has the regions further out as well.
+#
+# * The **product** (7).
+# * The **tighter** bound, which takes products of neighbouring layers together as we did for |x|. For three layers
+#   it needs the norms of six matrices in place of three.
+# * The **SDP** bound (LipSDP). It uses that every unit has *some* slope between 0 and 1, and puts a weight on each
+#   unit. The best weights solve a semidefinite program. It costs seconds for wide layers, and is the sharpest.
+#
+# From below there are pairs of points and gradients: the best of 1000 random pairs, and a search that goes uphill.
+
+
+# %%
+def f(x):
+    """Evaluate the network."""
+    return sn.forward(W, b, x, 0.0)[0]
+
+
+x, y = rng.uniform(-2, 2, (2, 1000, 2))
+quotients = np.linalg.norm(f(x) - f(y), axis=1) / np.linalg.norm(x - y, axis=1)
+wide = sn.exact_lipschitz_constant(W, b, 0.0, [(-100.0, 100.0), (-100.0, 100.0)])
+table = {
+    "best of 1000 random pairs in the box": quotients.max(),
+    "search for a steep gradient in the box": sn.lipschitz_lower_bound(W, b, 0.0, box, n_samples=500, rng=rng)[0],
+    "exact constant on the box": exact.value,
+    "exact constant, 50 times as wide": wide.value,
+    "SDP bound": sn.sdp_lipschitz_upper_bound(W, 0.0),
+    "tighter bound": sn.tighter_lipschitz_upper_bound(W, 0.0),
+    "product (7)": sn.lipschitz_upper_bound(W, 0.0),
+}
+for name, value in table.items():
+    print(f"{name:40} {value:7.3f}   {value / wide.value:5.2f} × exact")
+numbers = list(table.values())
+assert np.all(np.diff(numbers) > -1e-9)  # each is at most the next, up to rounding
+assert np.allclose([numbers[0], *numbers[3:]], [2.138, 3.973, 5.283, 9.533, 16.121], atol=5e-4)
+assert np.allclose(np.array(numbers[-3:]) / wide.value, [1.33, 2.40, 4.06], atol=5e-3)
+
+# %% [markdown]
+# The product says 16.1, and the network has 3.97: **(7) is four times too large here**. The tighter bound is 2.4 times
+# too large, the SDP bound 1.33 times. And 1000 random pairs show about half of the constant. If nobody told you the
+# exact value, you would know from these that it lies between 2.1 and 5.3.
+#
+# What does it mean for spectral normalisation? We divide each matrix by its norm, so that (7) says 1, and look again.
+
+# %%
+W_bar = [sn.certified_normalization(W_l, sn.spectral_norm(W_l))[0] for W_l in W]
+flat = sn.exact_lipschitz_constant(W_bar, b, 0.0, [(-100.0, 100.0), (-100.0, 100.0)]).value
+print(f"normalised: product (7) {sn.lipschitz_upper_bound(W_bar, 0.0):.3f}, exact constant {flat:.3f}")
+assert sn.lipschitz_upper_bound(W_bar, 0.0) <= 1
+assert np.isclose(flat, 0.279, atol=5e-4)
+
+# %% [markdown]
+# The product is 0.971, three times the 1 % of caution in `certified_normalization`. The constant is 0.279. So this D is
+# far flatter than it is allowed to be.
+
+
+# %%
+def draw(left, right):
+    from matplotlib.collections import PolyCollection
+
+    corners = [polygon for polygon, _ in pieces]
+    polygons = PolyCollection(corners, array=steepness, cmap="viridis", edgecolor="white", lw=0.4)
+    left.add_collection(polygons)
+    left.plot(*exact.x, "o", color=ORANGE, ms=4)
+    left.set(xlim=box[0], ylim=box[1], aspect="equal", title=f"‖∇f‖ on {len(pieces)} regions; steepest at the dot")
+    left.figure.colorbar(polygons, ax=left, shrink=0.8)
+    order = np.argsort(-np.linalg.norm(gradient, axis=1))
+    slopes, share = np.linalg.norm(gradient, axis=1)[order], np.cumsum(area[order]) / area.sum()
+    right.step(slopes, share, color=BLUE, where="post")
+    lines = zip(list(table)[3:], ("exact", "SDP", "tighter", "(7)"), (ORANGE, GREEN, "#CC79A7", GREY), strict=True)
+    for row, (name, label, color) in enumerate(lines):
+        right.axvline(table[name], color=color)
+        right.text(table[name] + 0.2, 0.92 - 0.1 * row, label, color=color)
+    right.set(xlabel="t", ylim=(0, 1), xlim=(0, 18), title="share of the box where ‖∇f‖ ≥ t")
+
+
+show(draw, "09_trusting_the_bound", height=3.3)
+
+# %% [markdown]
+# On the left each polygon has one colour, since it has one gradient. Two narrow bands are steep. On the right one sees
+# how far the bounds are from what the network does in most places.
+#
+# ## Testing what one cannot read
+#
+# All of this needs the weights. What if the function is a black box, or somebody else's layer? Then one can look for
+# two points that break the claim. One such pair **refutes** it. To find none **proves nothing**.
+#
+# `assert_lipschitz` checks given pairs. It allows for rounding, and raises an AssertionError with the worst pair.
+# Suppose somebody claims that our network is 3-Lipschitz on the box, which is false. The 1000 random pairs are content,
+# for the best of them shows 2.138. A claim of 2 is refuted by them.
+
+
+# %%
+def is_refuted(claim, x, y):
+    """Say whether some pairs of points refute the claim that f is claim-Lipschitz."""
+    try:
+        assert_lipschitz(f, claim, x, y)
+    except AssertionError as refuted:
+        print(str(refuted).splitlines()[0])
+        return True
+    return False
+
+
+assert is_refuted(2.0, x, y)
+assert not is_refuted(3.0, x, y)
+
+# %% [markdown]
+# `find_lipschitz_violation` looks harder. It begins with pairs at many scales and goes uphill from the steepest, along
+# the largest singular vector of the Jacobian. It returns the pair it has found, or None.
+
+# %%
+found = find_lipschitz_violation(f, 3.0, 2, box=box, rng=np.random.default_rng(0))
+assert found is not None
+print(found)
+for share in (0.99, 0.9999, 1.0001):
+    violation = find_lipschitz_violation(f, share * exact.value, 2, box=box, rng=np.random.default_rng(0))
+    print(f"claimed {share:.4f} of the exact constant:", "nothing found" if violation is None else "refuted")
+    assert (violation is not None) == (share < 1)
+assert np.isclose(found.ratio, exact.value)
+
+# %% [markdown]
+# It refutes 3 with a pair of ratio 3.642, and it refutes a claim that is too small by 0.01 %. (In a plane. The more
+# dimensions, the harder it is.)
+#
+# **A function of one's own.** Any function will do that takes the rows of an array. Take the span of a vector,
+# $g(x) = \max_i x_i - \min_i x_i$. A maximum is 1-Lipschitz, so is a minimum, and so the span seems to be. But move the
+# largest entry up and the smallest one down, each by $1/\sqrt2$. Then x has moved by 1, and g by $\sqrt2 = 1.414$.
+
+
+# %%
+def span(x):
+    return x.max(axis=1) - x.min(axis=1)
+
+
+found = find_lipschitz_violation(span, 1.0, 5, rng=np.random.default_rng(0))
+print(f"the span is not 1-Lipschitz: ratio {found.ratio:.4f}")
+assert np.isclose(found.ratio, np.sqrt(2))
+assert find_lipschitz_violation(span, np.sqrt(2), 5, rng=np.random.default_rng(0)) is None
+
+# %% [markdown]
+# **And here is what no search finds.** A function of ten variables is 0 everywhere, except for a spike with a radius of
+# 0.1 around one point. Its constant is 10. Nothing outside of the spike tells where it is.
+
+
+# %%
+def spike(x):
+    return np.maximum(0, 1 - 10 * np.linalg.norm(x - 0.5, axis=1))
+
+
+missed = find_lipschitz_violation(spike, 1.0, 10, rng=np.random.default_rng(0))
+print("the spike, claimed to be 1-Lipschitz:", "nothing found" if missed is None else "refuted")
+assert missed is None
+center, beside = np.full((1, 10), 0.5), np.full((1, 10), 0.5)
+beside[0, 0] += 0.05
+assert np.allclose((spike(center) - spike(beside)) / 0.05, 10)
+
+# %% [markdown]
+# In a test suite one lets hypothesis draw the pairs: far ones, near ones, and some along the steepest direction of f.
+# If one of them breaks the claim, it looks for a simpler pair that does. This needs `pip install hypothesis`:
+#
+# ```python
+# @given(pair=input_pairs(2, f))  # from hypothesis import given; from specnorm_np.testing import input_pairs
+# def test_f_keeps_its_bound(pair):
+#     assert_lipschitz(f, 4.0, *pair)
+# ```
+#
+# ## Convolutions: another norm
+#
+# The paper reshapes a kernel of shape $(d_{out}, d_{in}, h, w)$ to a matrix $d_{out} \times (d_{in}hw)$, and
+# normalises that (`sn.as_matrix`). A footnote says that the norm of the convolution differs from it only by some
+# predefined K. We look how far, and whether it is predefined.
+#
+# A convolution is a linear map of images to images, so it *is* a matrix, a big one: for images of 8 × 8 it is 64 × 64.
+# Column k is what the convolution does to the image whose pixel k is 1 and all others 0. (The image goes on at the
+# other side, which is called circular padding.)
+
+
+# %%
+def convolve(image, kernel):
+    """Convolve an (n, n) image with a 3 × 3 kernel, with circular padding."""
+    return sum(kernel[i, j] * np.roll(image, (i - 1, j - 1), (0, 1)) for i in range(3) for j in range(3))
+
+
+def dense(kernel, n=8):
+    """Write the convolution as a matrix, (n², n²)."""
+    return np.array([convolve(pixel.reshape(n, n), kernel).ravel() for pixel in np.eye(n * n)]).T
+
+
+kernels = {
+    "one pixel": np.array([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    "edges (Sobel)": np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]),
+    "average": np.ones((3, 3)) / 9,
+}
+ratios = {}
+for name, kernel in kernels.items():
+    reshaped, operator = sn.spectral_norm(sn.as_matrix(kernel[None, None])), sn.spectral_norm(dense(kernel))
+    package = sn.convolution_norm(kernel[None, None], (8, 8), padding="circular")
+    ratios[name] = operator / reshaped
+    print(f"{name:14} reshaped {reshaped:.3f}, operator {operator:.3f}, by FFT {package:.3f}, ratio {ratios[name]:.3f}")
+    assert np.isclose(package, operator)
+    assert np.isclose(reshaped, np.linalg.norm(kernel))
+    assert np.isclose(operator, np.abs(np.fft.fft2(kernel, (8, 8))).max())
+assert np.allclose(list(ratios.values()), [1, 8 / np.sqrt(12), 3])
+
+# %% [markdown]
+# The ratio is 1.000 for one pixel, 2.309 for the edges, 3.000 for the average. All three can be seen by hand. With one
+# channel the reshaped norm is the length of the nine numbers.
+#
+# * *One pixel.* The image stays what it is, so both norms are 1.
+# * *The average.* The length is $\sqrt{9}/9 = 1/3$. But a constant image passes through unchanged, so the operator norm
+#   is 1.
+# * *The edges.* The length is $\sqrt{12} = 3.464$. An image whose columns go like 0, 1, 0, −1 is stretched by 2 in the
+#   difference of two columns, and by 1 + 2 + 1 in the sum of three rows. That makes 8.
+#
+# **Why is it never less than 1, and never more than 3?** An output pixel is Kp, where K is the reshaped kernel and p
+# the patch of the image under it, written as a vector.
+#
+# * *At least 1.* Take an image that is 0 but for one patch, and let this patch be the right singular vector of K. The
+#   image has the length 1, and one output pixel alone has the length σ(K).
+# * *At most $\sqrt{hw}$.* Each pixel of the image lies in hw patches. So
+#   $\|y\|^2 = \sum\|Kp\|^2 \le \sigma(K)^2\sum\|p\|^2 = \sigma(K)^2\,hw\,\|x\|^2$.
+#
+# Where it lies between 1 and $\sqrt{hw}$ depends on the weights. So it is *not* predefined, and it moves in training.
+#
+# The line with `fft2` is the quick way: a sine wave that is convolved remains a sine wave, so the Fourier transform
+# makes the big matrix diagonal, and the norm is the largest entry. With several channels it leaves one
+# $d_{out} \times d_{in}$ matrix for each frequency. This is what `sn.convolution_norm` does. We draw random kernels.
+
+# %%
+rng = np.random.default_rng(0)
+random_ratios = {}
+for channels in (1, 16):
+    drawn = rng.standard_normal((200, channels, channels, 3, 3))
+    random_ratios[channels] = [
+        sn.convolution_norm(kernel, (8, 8), "circular") / sn.spectral_norm(sn.as_matrix(kernel)) for kernel in drawn
+    ]
+    low, middle, high = np.quantile(random_ratios[channels], [0, 0.5, 1])
+    print(
+        f"{channels:2} channels: ratio {low:.2f} to {high:.2f}, median {middle:.2f}, to the 7th power {middle**7:.0f}"
+    )
+    assert 1 <= low <= high <= 3
+assert np.allclose([np.median(random_ratios[1]), np.median(random_ratios[16])], [1.78, 1.57], atol=5e-3)
+assert round(np.median(random_ratios[16]) ** 7) == 23
+
+# %% [markdown]
+# So a layer whose reshaped kernel has the norm 1 stretches by 1.78 in the median if it has one channel and is random,
+# by 1.57 if it has 16, and by 3 at worst. The product over seven layers of 16 channels is then about 23, where (7) with
+# the reshaped norms says 1. The method still works, because what training needs is that the norms cannot run away.
+# But "D is 1-Lipschitz" is no longer proven. For a proof, give `sn.Conv2d` layers to `sn.lipschitz_upper_bound`, which
+# counts them with the norm of the convolution.
+
+# %%
+layer = sn.Conv2d(kernels["average"][None, None], (8, 8), padding="circular")
+print(f"(7) for the average as a convolution: {sn.lipschitz_upper_bound([layer], 0.0):.3f}")
+assert np.isclose(sn.lipschitz_upper_bound([layer], 0.0), 1)
+
+# %% [markdown]
+# ## What was learnt
+#
+# 1. Power iteration gives a lower bound of σ, so $W/\hat\sigma$ has a norm of at least 1. A small residual does not say
+#    that it has converged to the largest one.
+# 2. An upper bound needs a proof, and a Cholesky factor with its remainder is one.
+# 3. (7) holds, and was four times too large for a small network; the SDP bound was 1.33 times too large.
+# 4. A pair of points refutes a claim. No number of pairs proves one.
+# 5. The norm of a reshaped 3 × 3 kernel is between the operator norm and a third of it.
+#
+# ## Traps
+#
+# * A test of $\sigma(W/\hat\sigma) \le 1$ demands what a power iteration does not promise. Test from the other side.
+# * A constant on a box says nothing about the outside. Ours grew from 3.642 to 3.973 on a wider box.
+# * With batch normalisation a row of the output depends on the other rows of the batch. No bound here covers that.
+# * A residual block $x + r(x)$ has the bound $1 + \|r\|_{Lip}$, whatever is normalised inside.
+#
+# ## Exercises
+#
+# The solutions are in [solutions/09_trusting_the_bound.py](solutions/09_trusting_the_bound.py).
+#
+# 1. *(Think.)* The function $f(x) = |x_1| + \dots + |x_d|$ is a network with 2d units, like |x| above. What are its
+#    constant, the bound (7), and the bound with half of it taken together?
+# 2. *(Code.)* Make a random network 2–16–16–1 with a σ̂ of *one* iteration for each layer, and scale it so that the
+#    product of (7) is proven to be at most 1. How much of its allowance does it use?
+# 3. *(Code.)* Pad the image with zeros instead, as most networks do. Build the dense matrix of the average kernel for
+#    images of 4 × 4, 8 × 8 and 16 × 16. Is its norm above or below the circular one, and where does it go?

@@ -1,0 +1,79 @@
+# %% [markdown]
+# # Solutions of tutorial 9, trusting the bound
+
+# %%
+import numpy as np
+
+import specnorm_np as sn
+
+# %% [markdown]
+# ## 1. The sum of absolute values
+#
+# $W^1$ holds $I$ above $-I$, so $\|W^1x\|^2 = 2\|x\|^2$ and $\sigma(W^1) = \sqrt2$. $W^2$ is a row of 2d ones, of
+# length $\sqrt{2d}$. So (7) says $2\sqrt d$. The gradient of f is a vector of ±1, of length $\sqrt d$, which is the
+# constant.
+#
+# $W^2W^1 = 0$, for each 1 meets its −1. So half of the bound vanishes, and what is left is
+# $\frac12\cdot0 + \frac12\cdot2\sqrt d = \sqrt d$. It is exact for every d.
+
+# %%
+for d in (1, 2, 9):
+    W = [np.vstack([np.eye(d), -np.eye(d)]), np.ones((1, 2 * d))]
+    product, tighter = sn.lipschitz_upper_bound(W, 0.0), sn.tighter_lipschitz_upper_bound(W, 0.0)
+    print(f"d = {d}: product {product:.3f}, tighter {tighter:.3f}, exact {np.sqrt(d):.3f}")
+    assert np.allclose([product, tighter], [2 * np.sqrt(d), np.sqrt(d)])
+in_the_plane = [np.vstack([np.eye(2), -np.eye(2)]), np.ones((1, 4))]
+exact = sn.exact_lipschitz_constant(in_the_plane, [np.zeros(4), np.zeros(1)], 0.0, [(-1.0, 1.0), (-1.0, 1.0)])
+assert np.isclose(exact.value, np.sqrt(2))
+assert exact.n_regions == 4  # the quadrants
+
+# %% [markdown]
+# ## 2. A network with a proof
+#
+# `certified_normalization` takes the bad σ̂ as a first guess. It finds that the result has no proof, and computes a
+# better divisor, so that every $\bar W$ has a norm of at most 1, proven. The product is then at most 1 in exact
+# numbers. Whether it is *printed* as at most 1 is another question: `lipschitz_upper_bound` rounds up, and may say a
+# last digit more. We ask for a norm of at most $1 - 10^{-9}$ in each layer, and the sum of the roundings fits in.
+
+# %%
+rng = np.random.default_rng(0)
+W, _ = zip(*sn.he_layers((2, 16, 16, 1), 0.0, rng=rng), strict=True)
+b = [rng.standard_normal(len(W_l)) for W_l in W]
+sigma_hat = [sn.power_iteration(W_l, sn.random_direction(len(W_l), rng=rng)).sigma for W_l in W]
+plain = [W_l / s for W_l, s in zip(W, sigma_hat, strict=True)]
+W_bar = [sn.certified_normalization(W_l, s, K=1 - 1e-9)[0] for W_l, s in zip(W, sigma_hat, strict=True)]
+box = [(-20.0, 20.0), (-20.0, 20.0)]
+used = sn.exact_lipschitz_constant(W_bar, b, 0.0, box).value
+print(f"product (7) of W/σ̂: {sn.lipschitz_upper_bound(plain, 0.0):.3f}")
+print(f"product (7) of the certified W̄: {sn.lipschitz_upper_bound(W_bar, 0.0):.9f}; the constant is {used:.3f}")
+assert sn.lipschitz_upper_bound(plain, 0.0) > 1.05
+assert sn.lipschitz_upper_bound(W_bar, 0.0) <= 1
+assert all(sn.certify_upper(W_l, 1.0) for W_l in W_bar)
+assert used < 0.5
+
+# %% [markdown]
+# ## 3. Zeros around the image
+#
+# An image with zeros around it is an image on a larger torus, of which some pixels happen to be 0, and of whose output
+# some pixels are thrown away. Both can only make the norm smaller. So it is *below* the circular norm, which is 1. It
+# rises towards it with the size of the image, because the border counts for less and less. The proof shows that
+# `convolution_norm` with `padding="zeros"` is an upper bound here, and not the norm itself.
+
+
+# %%
+def dense_with_zeros(kernel, n):
+    """Write the convolution with a border of zeros as a matrix, (n², n²)."""
+    columns = []
+    for pixel in np.eye(n * n):
+        image = np.pad(pixel.reshape(n, n), 1)
+        parts = [kernel[i, j] * image[i : i + n, j : j + n] for i in range(3) for j in range(3)]
+        columns.append(sum(parts).ravel())
+    return np.array(columns).T
+
+
+average = np.ones((3, 3)) / 9
+norms = [sn.spectral_norm(dense_with_zeros(average, n)) for n in (4, 8, 16)]
+bounds = [sn.convolution_norm(average[None, None], (n, n), padding="zeros") for n in (4, 8, 16)]
+print("with zeros:", np.round(norms, 3), "  circular: 1,  bound of the package:", np.round(bounds, 3))
+assert norms[0] < norms[1] < norms[2] < 1
+assert all(norm <= bound * (1 + 1e-12) for norm, bound in zip(norms, bounds, strict=True))
