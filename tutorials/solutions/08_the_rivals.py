@@ -32,8 +32,9 @@ assert np.allclose(np.outer(triplet.u, triplet.v), W_bars[0])
 # ## 2. A smooth activation
 #
 # What fails is the sentence that Φ does not depend on the weights. Its diagonal is now $\phi'(a)$ with
-# $a = W_1x + b$, so it moves with $W_1$ and with b. Steps 1 to 4 stay as they are, for they hold Φ fixed. Step 5 fails,
-# since b now moves Φ. What is missing is the way from δ back to a. As $\delta_i = \phi'(a_i)(W_2)_i$ and $\partial R/\partial\delta = W_1t_0$,
+# $a = W_1x + b$, so it moves with $W_1$ and with b. Steps 1 to 4 stay as they are, for they hold Φ fixed. Step 5
+# fails, since b moves Φ. What is missing is the way from δ back to a. As $\delta_i = \phi'(a_i)(W_2)_i$ and
+# $\partial R/\partial\delta = W_1t_0$,
 #
 # $$\frac{\partial R}{\partial a_i} = (W_1t_0)_i\,(W_2)_i\,\phi''(a_i),$$
 #
