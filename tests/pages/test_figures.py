@@ -143,6 +143,23 @@ def test_kept_quality_is_level_from_K_1_to_2_and_lower_outside():
         assert modes[~level].max() < modes[level].min()
 
 
+def test_fidelity_is_measured_at_every_K_and_time_scale(quick):
+    data = quick("fidelity")
+    assert data["two_sample"].shape == (2, len(data["K"]), len(data["seeds"]))
+    assert (data["two_sample"] >= 0.4).all()
+
+
+def test_kept_fidelity_is_better_at_two_time_scales_for_every_K_and_modes_widen_with_K():
+    data = read(HOME / "fidelity.npz")
+    one, two = data["two_sample"]
+    assert (two.max(axis=1) < one.min(axis=1)).all()
+    narrow_one, narrow_two = data["spread_minor"].mean(axis=2)
+    assert (narrow_two > narrow_one + 0.1).all()
+    assert (np.diff(narrow_two) > 0).all()
+    assert data["high_quality"][0, 0].mean() > data["high_quality"][1, 0].mean()
+    assert (data["modes"][0] == 8).all()
+
+
 def test_table_has_the_published_rows_ours_and_the_ceiling(quick):
     data = quick("benchmark_table")
     rows = benchmark_table.rows(data)
@@ -175,7 +192,8 @@ def test_kept_table_has_all_modes_on_every_seed_and_no_more_quality_than_a_perfe
 def test_kept_teaser_shows_collapse_without_and_all_modes_with_sn():
     data = read(HOME / "teaser.npz")
     assert (data["none_modes"] < data["sn_modes"]).all()
-    assert (data["sn_modes"] == 8).all()
+    assert (data["sn_modes"] == 25).all()
+    assert data["none_slope"] > data["sn_slope"]
 
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
