@@ -419,10 +419,9 @@ check_gradient(lambda W: np.sum(C * gamma * W / sn.spectral_norm(W)), W, dW_sn)
 #
 # So much for what the methods allow. What do they do? We train four GANs on the ring of tutorial 6, each with two
 # seeds: no normalisation, weight normalisation, spectral normalisation, and WGAN-GP, which is the Wasserstein loss
-# with the gradient penalty. All have three hidden layers of 64 in D and in G, Adam with an α that falls from
-# 0.001 to 0, batches of 64, and one step of D for each step of G. Then we look at $\bar W$ of the two layers of
-# 64 × 64, l = 2 and l = 3, and at the length of $\nabla f$, both at points between the real and the generated ones
-# and on a lattice of a box.
+# with the gradient penalty. All have three hidden layers of 64 in D and in G, Adam with α = 0.001, batches of
+# 64, and one step of D for each step of G. Then we look at $\bar W$ of the two layers of 64 × 64, l = 2 and l = 3,
+# and at the length of $\nabla f$, both at points $\hat x$ and on a lattice in the box $[-2, 2]^2$.
 
 # %%
 steps, seeds, names = (40 if QUICK else 1000), (0, 1), ("none", "wn", "sn", "wgan-gp")
@@ -471,7 +470,7 @@ for seed in seeds:
 #   19. Without normalisation, and with weight normalisation, l = 3 is below 8: few directions do most of the work. The
 #   two layers of WGAN-GP are above that, but below those of SN. So SN's spectra are the broadest, in both layers. The
 #   paper's figure 3 has the same order for WN and SN, in larger networks and on images.
-# * **The slopes.** Without normalisation, f is steeper than 10 somewhere in the box $[-2, 2]^2$. Weight normalisation
+# * **The slopes.** Without normalisation, f is steeper than 10 somewhere in the box. Weight normalisation
 #   does not bound it by 1 either: we find more than 3. With SN it stays below 0.5, though 1 is allowed: the product
 #   of the norms (7) is only a bound. WGAN-GP has a median between 0.85 and 1.1 at the $\hat x$, as (29) wants it. But
 #   a penalty is no bound: in the box we find more than 1.3.
