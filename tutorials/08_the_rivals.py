@@ -231,7 +231,7 @@ assert np.array_equal(sn.Clip(c).project(random_signs * 5)[0], random_signs)
 
 # %% [markdown]
 # Random signs have all entries at the limit, too, and yet their σ is about 0.16, a quarter of what rank one gets.
-# Through three layers the factors are 0.26 and 0.004: clipping rewards rank one strongly.
+# Through three layers the factors are 0.26 and 0.004. So clipping, too, leaves most room at rank one.
 #
 # What clipping cuts is entries, though singular values are what matters. One can cut those instead, by an SVD after
 # each step. Or one can keep W in the form
@@ -419,11 +419,12 @@ check_gradient(lambda W: np.sum(C * gamma * W / sn.spectral_norm(W)), W, dW_sn)
 #
 # So much for what the methods allow. What do they do? We train four GANs on the ring of tutorial 6, each with two
 # seeds: no normalisation, weight normalisation, spectral normalisation, and WGAN-GP, which is the Wasserstein loss
-# with the gradient penalty. All have three hidden layers of 64 in D and in G, Adam with $\alpha$ = 0.001, batches of
-# 64, and one step of D for each step of G. Then we look at $\bar W$ of the two layers of 64 × 64, l = 2 and l = 3.
+# with the gradient penalty. All have three hidden layers of 64 in D and in G, Adam with α = 0.001, batches of
+# 64, and one step of D for each step of G. Then we look at $\bar W$ of the two layers of 64 × 64, l = 2 and l = 3,
+# and at the length of $\nabla f$, both at points $\hat x$ and on a lattice in the box $[-2, 2]^2$.
 
 # %%
-steps, seeds, names = (40 if QUICK else 1200), (0, 1), ("none", "wn", "sn", "wgan-gp")
+steps, seeds, names = (40 if QUICK else 1000), (0, 1), ("none", "wn", "sn", "wgan-gp")
 target, adam = sn.ring(8, radius=1.0, std=0.05), sn.Adam(1e-3, beta1=0.5, beta2=0.9)
 side = np.linspace(-2, 2, 81)
 box = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -433,8 +434,7 @@ def train(name, seed):
     """Train a GAN, and return its spectra, its lengths of ∇f, and its report."""
     widths = {"d_widths": (2, 64, 64, 64, 1), "g_widths": (2, 64, 64, 64, 2)}
     gan = sn.GAN(**widths, d_optim=adam, g_optim=adam, batch=64, steps=steps, **sn.fields_of(name))
-    for state, _ in sn.train(gan, sn.start(gan, seed=seed), target.sample):  # noqa: B007
-        pass
+    *_, (state, _) = sn.train(gan, sn.start(gan, seed=seed), target.sample)  # the last state of the run
     rng = np.random.default_rng(1)
     W_bar, b = sn.effective(state.D, gan.normalizer)
     points, real = sn.generate(gan, state.G.theta, sn.latents(gan, 2500, rng=rng)), target.sample(2500, rng=rng)
@@ -470,13 +470,13 @@ for seed in seeds:
 #   19. Without normalisation, and with weight normalisation, l = 3 is below 8: few directions do most of the work. The
 #   two layers of WGAN-GP are above that, but below those of SN. So SN's spectra are the broadest, in both layers. The
 #   paper's figure 3 has the same order for WN and SN, in larger networks and on images.
-# * **The slopes.** Without normalisation, f is steeper than 10 somewhere in the box $[-2, 2]^2$. Weight normalisation
+# * **The slopes.** Without normalisation, f is steeper than 10 somewhere in the box. Weight normalisation
 #   does not bound it by 1 either: we find more than 3. With SN it stays below 0.5, though 1 is allowed: the product
 #   of the norms (7) is only a bound. WGAN-GP has a median between 0.85 and 1.1 at the $\hat x$, as (29) wants it. But
-#   elsewhere in the box it exceeds 1.3, for there (29) does not look.
+#   a penalty is no bound: in the box we find more than 1.3.
 # * **The samples.** None, WN and SN find at least seven of the eight modes. WGAN-GP has fewer points near a mode than
-#   SN in both seeds. This is no ranking, as no setting was tuned for any of them. WGAN-GP in particular is commonly
-#   given five steps of D for each step of G, and has one here.
+#   SN in both seeds, and with seed 1 nearly none. This is no ranking, as no setting was tuned for any of them. WGAN-GP
+#   in particular is commonly given five steps of D for each step of G, and has one here.
 
 # %%
 print("stable ranks:", {f"{name} {seed}": np.round(two, 1).tolist() for (name, seed), two in ranks.items()})
@@ -491,7 +491,8 @@ for seed in seeds if not QUICK else ():
     assert 0.85 < np.median(runs["wgan-gp", seed][1]) < 1.1
     assert runs["wgan-gp", seed][2].max() > 1.3
     assert min(runs[name, seed][3].modes for name in ("none", "wn", "sn")) >= 7
-    assert runs["wgan-gp", seed][3].high_quality < runs["sn", seed][3].high_quality
+    assert runs["wgan-gp", seed][3].high_quality < (runs["sn", seed][3].high_quality if seed == 0 else 0.1)
+    assert runs["sn", seed][3].high_quality > 0.2
 
 
 def draw_trained(*axes):
@@ -518,7 +519,7 @@ show(draw_trained, "08_the_rivals_2")
 # 2. Orthonormal regularisation draws every singular value to 1, and so takes away what their ratios say.
 # 3. The gradient penalty is a loss at the output of D's own backward pass. That pass is linear in each weight, and
 #    its backward pass runs forward: $\partial R/\partial W^l = \delta_lt_{l-1}^T$.
-# 4. The penalty acts where it looks, which is between real and generated points.
+# 4. The penalty looks at points between real and generated ones. It draws the slopes there to 1, and bounds none.
 #
 # ## Traps
 #
