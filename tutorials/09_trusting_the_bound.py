@@ -173,8 +173,8 @@ for name, sigma_hat in (("one iteration", one_iteration), ("SVD", sigma)):
 
 # %% [markdown]
 # The first divisor was found anew: s/σ is 1.0000. The second is 1.0100, with the 1 % on top, and was proven at once.
-# `certify_upper` says True only if it has a proof. False means "no proof". It says so for $W/\sigma$ as well, since that
-# one is within rounding of 1.
+# `certify_upper` says True only if it has a proof. False means "no proof". It says so for $W/\sigma$ as well, whose
+# norm is within rounding of 1.
 #
 # ## The product is loose, by hand
 #
@@ -360,7 +360,9 @@ def draw(left, right):
     order = np.argsort(-np.linalg.norm(gradient, axis=1))
     slopes, share = np.linalg.norm(gradient, axis=1)[order], np.cumsum(area[order]) / area.sum()
     right.step(slopes, share, color=BLUE, where="post")
-    lines = zip(list(table)[3:], ("exact", "SDP", "tighter", "(7)"), (ORANGE, GREEN, "#CC79A7", GREY), strict=True)
+    lines = zip(
+        list(table)[3:], ("exact, wider box", "SDP", "tighter", "(7)"), (ORANGE, GREEN, "#CC79A7", GREY), strict=True
+    )
     for row, (name, label, color) in enumerate(lines):
         right.axvline(table[name], color=color)
         right.text(table[name] + 0.2, 0.92 - 0.1 * row, label, color=color)
@@ -371,7 +373,7 @@ show(draw, "09_trusting_the_bound", height=3.3)
 
 # %% [markdown]
 # On the left each polygon has one colour, since it has one gradient. Two narrow bands are steep. On the right one sees
-# how far the bounds are from what the network does in most places.
+# how far the bounds are from what the network does in most places of the box.
 #
 # ## Testing what one cannot read
 #
