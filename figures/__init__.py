@@ -19,6 +19,7 @@ NAMES = (
     "lambda_in_training",
     "training_time",
     "lipschitz_constant",
+    "fidelity",
     "benchmark_table",
 )
 """In the order of the gallery."""

@@ -90,6 +90,7 @@ Bounds ((5), (7))
     sdp_lipschitz_upper_bound        the sharpest one (LipSDP-Neuron), in seconds
     network_of, Network              the weights of a network of PyTorch, Keras, scikit-learn, Equinox, for these bounds
     exact_lipschitz_constant         the constant itself, for two inputs
+    certified_lipschitz              the constant between two numbers, both proven in floating point
 
 What the paper compares with (3, Appendices D and E)
     METHODS                 all methods by name
@@ -139,6 +140,7 @@ _HOME = {
     "toy.two_sample": "two_sample",
     "bounds.certificates": "spectral_norm_bounds certify_upper certified_normalization convergence iterations_needed",
     "bounds.convolutions": "as_matrix convolution_norm convolution_upper_bound Conv2d",
+    "bounds.branch_and_bound": "certified_lipschitz",
     "bounds.modules": "network_of Network",
     "bounds.sdp": "sdp_lipschitz_upper_bound",
     "bounds.strict": "CertifiedSpectralNorm",
@@ -172,6 +174,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from specnorm_np.bounds.branch_and_bound import certified_lipschitz as certified_lipschitz
     from specnorm_np.bounds.certificates import (
         certified_normalization as certified_normalization,
         certify_upper as certify_upper,

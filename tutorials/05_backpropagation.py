@@ -55,7 +55,7 @@ from specnorm_np.testing import check_gradient
 # %%
 rng = np.random.default_rng(0)
 widths = (2, 5, 4, 1)
-W_bar = [rng.standard_normal((d_out, d_in)) for d_in, d_out in zip(widths[:-1], widths[1:], strict=True)]
+W_bar = [rng.standard_normal((widths[l + 1], widths[l])) for l in range(3)]
 b = [rng.standard_normal(d_out) for d_out in widths[1:]]
 x_real, x_fake = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
 x = np.concatenate([x_real, x_fake])  # one batch: six real points, then six fakes
@@ -436,7 +436,7 @@ def draw(left, right):
     left.legend(loc="upper center")
     ticks = np.linspace(-3, 3, 41)
     lattice = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    values, lattice_tape = forward(W_bar, b, lattice)
+    values, _ = forward(W_bar, b, lattice)
     right.contourf(ticks, ticks, values.reshape(41, 41), 12, cmap="Greys", alpha=0.5)
     arrows = np.concatenate([np.zeros((n, 1)), np.ones((n, 1))])  # the gradient of f at the fakes
     _, _, grad = backward(W_bar, tape, arrows)

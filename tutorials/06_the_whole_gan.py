@@ -49,10 +49,11 @@ SLOPE = 0.1  # of the leaky ReLU in D
 # %%
 def random_network(widths, rng):
     """Draw weights as He et al. do, and biases of zero."""
-    return [
-        (rng.standard_normal((d_out, d_in)) * np.sqrt(2 / d_in), np.zeros(d_out))
-        for d_in, d_out in zip(widths[:-1], widths[1:], strict=True)
-    ]
+    layers = []
+    for l in range(len(widths) - 1):
+        W = rng.standard_normal((widths[l + 1], widths[l])) * np.sqrt(2 / widths[l])
+        layers.append((W, np.zeros(widths[l + 1])))
+    return layers
 
 
 rng = np.random.default_rng(0)
@@ -148,7 +149,7 @@ def d_step(D, triplets, x_real, x_fake, alpha):
     return D, triplets
 
 
-x_real, x_fake = rng.standard_normal((8, 2)) + [2, 0], rng.standard_normal((8, 2))
+x_real, x_fake = rng.standard_normal((8, 2)) + np.array([2, 0]), rng.standard_normal((8, 2))
 before, _ = d_loss_and_gradient(D, triplets, x_real, x_fake)
 D_new, triplets_new = d_step(D, triplets, x_real, x_fake, alpha=0.1)
 held = [(u, u @ W @ v, v) for (W, _), (u, _, v) in zip(D_new, triplets, strict=True)]  # the old u and v

@@ -169,10 +169,10 @@ def exact_lipschitz_constant(
     are a neighbour's; that gradient still obeys the upper bounds. The value is a gradient computed in float64, so
     it is within n u ∏‖|Wˡ|‖_F of the exact one, n = ∑(d_{l-1} + 3) over all layers, u = 2⁻⁵³.
     """
-    chain, biases = _float64_scalar_network(W, b, slope)
+    chain, biases = float64_scalar_network(W, b, slope)
     if chain[0].shape[1] != 2:
         raise ValueError(f"W[0] has shape {chain[0].shape}; expected (d_1, 2), a network of two inputs")
-    sides = _checked_box(box, 2)
+    sides = checked_box(box, 2)
     total = float(np.prod(sides[:, 1] - sides[:, 0]))
     value, x, n_regions, done = -1.0, sides.mean(axis=1), 0, 0.0
     for pieces in affine_pieces(chain, biases, slope, sides):
@@ -242,11 +242,11 @@ def lipschitz_lower_bound(
     The value is computed in float64 and not rounded down: it may exceed the norm at x by n u ∏‖|Wˡ|‖_F,
     n = ∑(d_{l-1} + 3) over all layers, u = 2⁻⁵³.
     """
-    chain, biases = _float64_scalar_network(W, b, slope)
+    chain, biases = float64_scalar_network(W, b, slope)
     for name, count, least in (("n_samples", n_samples, 1), ("n_steps", n_steps, 0), ("n_climbers", n_climbers, 1)):
         if count < least:
             raise ValueError(f"{name} is {count}; expected at least {least}")
-    sides = _cube_of_kinks(chain[0], biases[0]) if box is None else _checked_box(box, chain[0].shape[1])
+    sides = cube_of_kinks(chain[0], biases[0]) if box is None else checked_box(box, chain[0].shape[1])
     tau = rounding_allowances(chain, biases, np.abs(sides).max(axis=1))
     center, half = sides.mean(axis=1), (sides[:, 1] - sides[:, 0]) / 2
 
@@ -285,7 +285,7 @@ def certain_gradient_norms(
     return np.where(certain, np.linalg.norm(gradient, axis=1), -1.0)
 
 
-def _cube_of_kinks(W: Array, b: Array) -> Array:
+def cube_of_kinks(W: Array, b: Array) -> Array:
     """Return a cube around 0 that holds the kinks of the first layer ten times over."""
     length = np.linalg.norm(W, axis=1)
     distance = np.abs(b[length > 0]) / length[length > 0]
@@ -357,7 +357,7 @@ def _layers(W: Sequence[npt.ArrayLike | Conv2d]) -> list[Array | Conv2d]:
     return [layer if isinstance(layer, Conv2d) else layer.astype(np.float64) for layer in layers]
 
 
-def _float64_scalar_network(
+def float64_scalar_network(
     W: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike], slope: float
 ) -> tuple[list[Array], list[Array]]:
     """Return matrices and biases in float64 if they are those of a network with one output."""
@@ -375,7 +375,7 @@ def _float64_scalar_network(
     return chain, [b_l.astype(np.float64) for b_l in biases]
 
 
-def _checked_box(box: npt.ArrayLike, d: int) -> Array:
+def checked_box(box: npt.ArrayLike, d: int) -> Array:
     """Return the box in float64 if it is d intervals of positive length."""
     sides = np.asarray(box, dtype=np.float64)
     if sides.shape != (d, 2) or not np.isfinite(sides).all() or not (sides[:, 0] < sides[:, 1]).all():

@@ -64,11 +64,17 @@ class AffinePieces:
         A point inside each region: the mean of its vertices.
     area : (p,) array
         Area of each region.
+    vertices : (n, 2) array
+        The vertices of all regions, each region's in counter-clockwise order.
+    size : (p,) array of int
+        How many vertices each region has.
     """
 
     gradient: Array
     center: Array
     area: Array
+    vertices: Array
+    size: Array
 
 
 def affine_pieces(
@@ -144,7 +150,8 @@ def _walk(
     """Cut `polygons` at the kinks of layers l, l+1, ...; maps (p, 3, d_l) give a_l as rows (x, y, 1) @ map."""
     if l == len(W) - 1:
         center = _means(polygons)
-        yield AffinePieces(maps[polygons.owner, :2, 0], center, _areas(polygons, center))
+        gradient, area = maps[polygons.owner, :2, 0], _areas(polygons, center)
+        yield AffinePieces(gradient, center, area, polygons.vertices, polygons.size)
         return
     parts = polygons if slope == 1 else _split(polygons, maps, tau[l])
     for part in parts.blocks(block):

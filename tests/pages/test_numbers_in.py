@@ -28,6 +28,10 @@ def rng():
 CASES = {
     "as_matrix": (lambda w: sn.as_matrix(w), np.arange(8.0).reshape(2, 1, 2, 2)),
     "certified_normalization": (lambda w: sn.certified_normalization(w, 5.0), W),
+    "certified_lipschitz": (
+        lambda w, v, b, c, box: sn.certified_lipschitz([w, v], [b, c], 0.1, box)[:2],
+        *(W, V, *B, BOX),
+    ),
     "certify_upper": (lambda w: sn.certify_upper(w, 5.0), W),
     "convergence": (lambda w, u: sn.convergence(w, u, 3), W, U),
     "convolution_norm": (lambda w: sn.convolution_norm(w, (3, 3)), np.arange(8.0).reshape(2, 1, 2, 2)),
@@ -97,7 +101,14 @@ GIVEN = {
 
 WHOLE = ("whole numbers", "small whole numbers", "lists of whole numbers")
 MATRICES = (
-    *("certified_normalization", "certify_upper", "convergence", "exact_lipschitz_constant", "lipschitz_lower_bound"),
+    *(
+        "certified_lipschitz",
+        "certified_normalization",
+        "certify_upper",
+        "convergence",
+        "exact_lipschitz_constant",
+        "lipschitz_lower_bound",
+    ),
     *("lipschitz_upper_bound", "network_of", "power_iteration", "sdp_lipschitz_upper_bound", "spectral_norm"),
     *("spectral_norm_bounds", "tighter_lipschitz_upper_bound"),
 )

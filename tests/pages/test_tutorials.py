@@ -20,6 +20,7 @@ EQUATIONS = {
     "04_the_gradient": [*range(9, 13), *range(33, 39)],
     "05_backpropagation": [1, 11, *range(15, 18)],
     "06_the_whole_gan": range(20, 24),
+    "08_the_rivals": [13, 14, *range(25, 33)],
     "09_trusting_the_bound": [5, 7],
 }
 WITH_SOLUTIONS = {path.stem for path in SOLUTIONS}

@@ -63,7 +63,11 @@ D, G = (
     for widths in ((2, 16, 16, 1), (2, 16, 2))
 )
 triplets = tuple(sn.power_iteration(W, sn.random_direction(len(W), rng=rng)) for W in D.weights)
-x_real, x_fake, z = rng.standard_normal((8, 2)) + [2, 0], rng.standard_normal((8, 2)), rng.standard_normal((8, 2))
+x_real, x_fake, z = (
+    rng.standard_normal((8, 2)) + np.array([2, 0]),
+    rng.standard_normal((8, 2)),
+    rng.standard_normal((8, 2)),
+)
 
 
 def f_of(theta, x):
