@@ -101,9 +101,9 @@ assert np.isclose(history[13, 0], 3, atol=5e-7)
 #
 # A computer does not find L exactly. That does no harm. We look at what is left over,
 #
-# $$D = c^2I - W^TW - LL^T, \qquad\text{so that}\qquad \sigma(W)^2 \le c^2 + \|D\|.$$
+# $$R = c^2I - W^TW - LL^T, \qquad\text{so that}\qquad \sigma(W)^2 \le c^2 + \|R\|.$$
 #
-# Whatever L is, this is true, because $LL^T$ is positive semidefinite in any case. A bad L only makes D large.
+# Whatever L is, this is true, because $LL^T$ is positive semidefinite in any case. A bad L only makes R large.
 
 
 # %%
@@ -222,9 +222,9 @@ assert np.isclose(sn.tighter_lipschitz_upper_bound(W_abs, 0.0), 1)
 
 
 # %%
-def cut(polygon, slope, offset):
-    """Divide a polygon, (n, 2), along the line x·slope + offset = 0; return one part or two."""
-    value = polygon @ slope + offset
+def cut(polygon, normal, offset):
+    """Divide a polygon, (n, 2), along the line x·normal + offset = 0; return one part or two."""
+    value = polygon @ normal + offset
     if value.min() > -1e-9 or value.max() < 1e-9:
         return [polygon]
     parts = []
@@ -248,8 +248,8 @@ def regions(W, b, box):
         finer = []
         for polygon, A, c in pieces:
             A, c, parts = W_l @ A, W_l @ c + b_l, [polygon]  # now the pre-activations
-            for slope, offset in zip(A, c, strict=True):
-                parts = [half for part in parts for half in cut(part, slope, offset)]
+            for normal, offset in zip(A, c, strict=True):
+                parts = [half for part in parts for half in cut(part, normal, offset)]
             for part in parts:
                 on = A @ part.mean(axis=0) + c > 0
                 finer.append((part, on[:, None] * A, on * c))
@@ -362,9 +362,7 @@ def draw(left, right):
     order = np.argsort(-np.linalg.norm(gradient, axis=1))
     slopes, share = np.linalg.norm(gradient, axis=1)[order], np.cumsum(area[order]) / area.sum()
     right.step(slopes, share, color=BLUE, where="post")
-    lines = zip(
-        list(table)[3:], ("exact, wider box", "SDP", "tighter", "(7)"), (ORANGE, GREEN, "#CC79A7", GREY), strict=True
-    )
+    lines = zip(list(table)[3:], ("exact", "SDP", "tighter", "(7)"), (ORANGE, GREEN, "#CC79A7", GREY), strict=True)
     for row, (name, label, color) in enumerate(lines):
         right.axvline(table[name], color=color)
         right.text(table[name] + 0.2, 0.92 - 0.1 * row, label, color=color)
@@ -375,7 +373,7 @@ show(draw, "09_trusting_the_bound", height=3.3)
 
 # %% [markdown]
 # On the left each polygon has one colour, since it has one gradient. Two narrow bands are steep. On the right one sees
-# how far the bounds are from what the network does in most places of the box.
+# how far the bounds are from what the network does in most places of the box. "Exact" there is that of the wide box.
 #
 # ## Testing what one cannot read
 #
@@ -464,8 +462,8 @@ assert np.allclose((spike(center) - spike(beside)) / 0.05, 10)
 # ## Convolutions: another norm
 #
 # The paper reshapes a kernel of shape $(d_{out}, d_{in}, h, w)$ to a matrix $d_{out} \times (d_{in}hw)$, and
-# normalises that (`sn.as_matrix`). A footnote says that the norm of the convolution differs from it only by some
-# predefined K. We look how far, and whether it is predefined.
+# normalises that (`sn.as_matrix`). A footnote says that the norm of the convolution differs from it only by a
+# constant that is known beforehand. We look how far, and whether it is known.
 #
 # A convolution is a linear map of images to images, so it *is* a matrix, a big one: for images of 8 × 8 it is 64 × 64.
 # Column k is what the convolution does to the image whose pixel k is 1 and all others 0. (The image goes on at the
@@ -509,15 +507,15 @@ assert np.allclose(list(ratios.values()), [1, 8 / np.sqrt(12), 3])
 # * *The edges.* The length is $\sqrt{12} = 3.464$. An image whose columns go like 0, 1, 0, −1 is stretched by 2 in the
 #   difference of two columns, and by 1 + 2 + 1 in the sum of three rows. That makes 8.
 #
-# **Why is it never less than 1, and never more than 3?** An output pixel is Kp, where K is the reshaped kernel and p
+# **Why is it never less than 1, and never more than 3?** An output pixel is Wp, where W is the reshaped kernel and p
 # the patch of the image under it, written as a vector.
 #
-# * *At least 1.* Take an image that is 0 but for one patch, and let this patch be the right singular vector of K. The
-#   image has the length 1, and one output pixel alone has the length σ(K).
+# * *At least 1.* Take an image that is 0 but for one patch, and let this patch be the right singular vector of W. The
+#   image has the length 1, and one output pixel alone has the length σ(W).
 # * *At most $\sqrt{hw}$.* Each pixel of the image lies in hw patches. So
-#   $\|y\|^2 = \sum\|Kp\|^2 \le \sigma(K)^2\sum\|p\|^2 = \sigma(K)^2\,hw\,\|x\|^2$.
+#   $\|y\|^2 = \sum\|Wp\|^2 \le \sigma(W)^2\sum\|p\|^2 = \sigma(W)^2\,hw\,\|x\|^2$.
 #
-# Where it lies between 1 and $\sqrt{hw}$ depends on the weights. So it is *not* predefined, and it moves in training.
+# Where it lies between 1 and $\sqrt{hw}$ depends on the weights. So it is *not* known beforehand, and it changes.
 #
 # The line with `fft2` is the quick way: a sine wave that is convolved remains a sine wave, so the Fourier transform
 # makes the big matrix diagonal, and the norm is the largest entry. With several channels it leaves one
