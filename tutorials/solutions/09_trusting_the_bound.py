@@ -30,10 +30,14 @@ assert exact.n_regions == 4  # the quadrants
 # %% [markdown]
 # ## 2. A network with a proof
 #
-# `certified_normalization` takes the bad σ̂ as a first guess. It finds that the result has no proof, and computes a
-# better divisor, so that every $\bar W$ has a norm of at most 1, proven. The product is then at most 1 in exact
-# numbers. Whether it is *printed* as at most 1 is another question: `lipschitz_upper_bound` rounds up, and may say a
-# last digit more. We ask for a norm of at most $1 - 10^{-9}$ in each layer, and the sum of the roundings fits in.
+# `certified_normalization` takes the bad σ̂ as a first guess. Where the result has no proof, it computes a better
+# divisor. So every $\bar W$ has a norm of at most 1, proven, and the product is at most 1 as well. Is it also *printed*
+# as at most 1? `lipschitz_upper_bound` rounds up, and may say a last digit more. So we ask for a norm of at most
+# $1 - 10^{-9}$ in each layer, and leave room for the rounding.
+#
+# With the plain σ̂ the product is 2.530, where the owner of the network believes in 1. With the certified ones it is
+# 0.990. Two layers got a new divisor. The last one has a single row, for which one iteration is exact, so its σ̂ was
+# accepted with the 1 % on top. The network uses 12 % of its allowance: its constant on the box is 0.122.
 
 # %%
 rng = np.random.default_rng(0)
@@ -46,18 +50,19 @@ box = [(-20.0, 20.0), (-20.0, 20.0)]
 used = sn.exact_lipschitz_constant(W_bar, b, 0.0, box).value
 print(f"product (7) of W/σ̂: {sn.lipschitz_upper_bound(plain, 0.0):.3f}")
 print(f"product (7) of the certified W̄: {sn.lipschitz_upper_bound(W_bar, 0.0):.9f}; the constant is {used:.3f}")
-assert sn.lipschitz_upper_bound(plain, 0.0) > 1.05
-assert sn.lipschitz_upper_bound(W_bar, 0.0) <= 1
+assert np.isclose(sn.lipschitz_upper_bound(plain, 0.0), 2.530, atol=5e-4)
+assert np.isclose(sn.lipschitz_upper_bound(W_bar, 0.0), 0.990, atol=5e-4)
+assert np.isclose(sigma_hat[-1], np.linalg.norm(W[-1]))
 assert all(sn.certify_upper(W_l, 1.0) for W_l in W_bar)
-assert used < 0.5
+assert np.isclose(used, 0.122, atol=5e-4)
 
 # %% [markdown]
 # ## 3. Zeros around the image
 #
 # An image with zeros around it is an image on a larger torus, of which some pixels happen to be 0, and of whose output
 # some pixels are thrown away. Both can only make the norm smaller. So it is *below* the circular norm, which is 1. It
-# rises towards it with the size of the image, because the border counts for less and less. The proof shows that
-# `convolution_norm` with `padding="zeros"` is an upper bound here, and not the norm itself.
+# rises towards 1 with the size of the image, because the border counts for less and less: 0.762, 0.921, 0.977. So
+# `convolution_norm` with `padding="zeros"`, which says 1, is an upper bound here, and not the norm itself.
 
 
 # %%
@@ -75,5 +80,5 @@ average = np.ones((3, 3)) / 9
 norms = [sn.spectral_norm(dense_with_zeros(average, n)) for n in (4, 8, 16)]
 bounds = [sn.convolution_norm(average[None, None], (n, n), padding="zeros") for n in (4, 8, 16)]
 print("with zeros:", np.round(norms, 3), "  circular: 1,  bound of the package:", np.round(bounds, 3))
-assert norms[0] < norms[1] < norms[2] < 1
+assert np.allclose(norms, [0.762, 0.921, 0.977], atol=5e-4)
 assert all(norm <= bound * (1 + 1e-12) for norm, bound in zip(norms, bounds, strict=True))
