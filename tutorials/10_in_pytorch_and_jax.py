@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10. In PyTorch and JAX
 #
-# *Beside the paper: sections 2.1 and 2.2 (pages 3 and 4) and Appendix A (page 15), (18)–(22).*
+# *Beside the paper: section 2.2 (page 3), Appendix A and Algorithm 1 (page 15), equations (18)–(22).*
 #
 # You know the paper's algorithm now, and one day you will call `spectral_norm` of a library. **Is it the same
 # algorithm?** The formulas are the same. The libraries have decided differently about everything that the formulas
@@ -22,7 +22,7 @@
 # * the **hook**, `torch.nn.utils.spectral_norm`, which is older and stands in much published code;
 # * **Equinox**, `equinox.nn.SpectralNorm`, for JAX.
 #
-# You need none of them here. Each cell first imitates a library in plain NumPy, so that you see what it does. Where
+# You need to install none of them. A cell first imitates a library in plain NumPy, so that you see what it does. Where
 # the library is installed, the next cell asks the library itself. Where it is not, that cell says so in one line. What
 # we say was checked with PyTorch 2.14.1, and with Equinox 0.13.8 on JAX 0.10.2. Other versions may differ, and then
 # the assertions below will tell you.
@@ -176,7 +176,8 @@ if can_ask("equinox"):
 #
 # Algorithm 1 draws $\tilde u$ at random, and iterates once before it first uses $\bar W$. So does this package. The
 # parametrization and Equinox iterate **15 times** when the layer is made, whatever `n_power_iterations` says. The hook
-# does not iterate at all: it draws $\tilde u$ and $\tilde v$ independently of each other and waits.
+# does not iterate when it is made: it draws $\tilde u$ and $\tilde v$ independently of each other, and waits for the
+# first forward pass.
 
 # %%
 vectors = {0: (u_0, v_0), 1: u_first(W, v_0, 1), 15: u_first(W, v_0, 15)}
@@ -192,9 +193,10 @@ assert 1.06 < at_start[15] < 1.07
 # leave 1.07, since the largest singular values of a random matrix lie close together. Our start is an unlucky one; the
 # picture further down shows twelve others.
 #
-# For a loop that begins with a training step none of this lasts, because $\tilde u$ catches up. It matters to whoever
-# *evaluates* first. There the hook has two surprises: until the first forward pass its `weight` is the raw W, and if
-# that pass is done in evaluation mode, then W is divided by the unrelated product.
+# A loop that begins with a training step hardly notices. The first pass of the hook then iterates once, as Algorithm 1
+# does, and $\tilde u$ catches up. It matters to whoever *evaluates* first. There the hook has two surprises: until the
+# first forward pass its `weight` is the raw W, and if that pass is done in evaluation mode, then W is divided by the
+# unrelated product.
 
 # %%
 if can_ask("torch"):
@@ -310,9 +312,9 @@ if can_ask("torch"):
 
 # %% [markdown]
 # Equinox iterates at each call as well, but it does not hide it. $\tilde u$ and $\tilde v$ are in a `state` that goes
-# into the call and comes out changed. Who uses an old state again is stopped by an error, for that is mostly a slip.
-# Here it could be meant: all three passes of an update would see one W̄ if they began at the same state. For that one
-# hands a copy of the state to each of them, and keeps one of the results.
+# into the call and comes out changed. Whoever uses an old state again is stopped by an error, since that is mostly a
+# slip. Here it could be meant: all three passes of an update would see one W̄ if they began at the same state. For that
+# one hands a copy of the state to each of them, and keeps one of the results.
 
 # %%
 if can_ask("equinox"):
@@ -358,9 +360,10 @@ assert 1.27 < behind < 1.29
 assert 1.11 < caught_up < 1.13
 
 # %% [markdown]
-# After a step on W that adds noise of the standard deviation 0.1, $\sigma(\bar W)$ is 1.28 with the vectors of the old
-# W. One iteration brings it to 1.12. So a network that is evaluated right after its last training step is evaluated
-# with vectors one step too old. With the small steps of a training this is little, but it is not 0.
+# Our step added noise of the standard deviation 0.1, which is nearly the size of the entries of W themselves. With the
+# vectors of the old W, $\sigma(\bar W)$ is 1.28 after it. One iteration brings it to 1.12. So a network that is
+# evaluated right after its last training step is evaluated with vectors one step too old. With the small steps of a
+# training this is little, but it is not 0.
 
 # %%
 if can_ask("torch"):
@@ -436,6 +439,12 @@ if can_ask("torch"):
     print("parametrization with ε = 1e-4, σ(W) = 1e-5: σ(W̄) =", [f"{sigma:.0f}" for sigma in asked])
     assert np.allclose(asked, [1e3, 1e7], rtol=1e-6)
 
+    old = torch_layer(small, hook, eps=1e-4)
+    memory(old)["u"].copy_(torch.tensor(u_first(W, v_end)[0]))
+    old(points)
+    print(f"hook: {sn.spectral_norm(old.weight.detach().numpy()):.0f}")
+    assert np.isclose(sn.spectral_norm(old.weight.detach().numpy()), 1e3, rtol=1e-6)
+
 # %%
 if can_ask("equinox"):
     W_bar, state = equinox_read(*equinox_layer(small, v_end, eps=1e-4))
@@ -464,9 +473,9 @@ assert 0.055 < lines[:, 15].max() < 0.06
 def draw(left, right):
     """Draw what the start and ε do."""
     left.semilogy(lines.T, color=GREY, lw=0.7)
-    for k, color, name in ((0, ORANGE, "hook"), (1, BLUE, "Algorithm 1"), (15, GREEN, "Equinox")):
-        left.axvline(k, color=color, label=f"{name}: {k}")
-    left.set(xlabel="iterations before the first use", title=r"$\sigma(\bar W) - 1$ for 12 random starts")
+    for k, color, name in ((0, ORANGE, "hook"), (1, BLUE, "this package"), (15, GREEN, "Equinox")):
+        left.axvline(k, color=color, label=f"{name}, when made")
+    left.set(xlabel="iterations since the random start", title=r"$\sigma(\bar W) - 1$ for 12 random starts")
     left.set_xticks(range(0, 19, 3))
     left.legend()
     right.loglog(sizes, second, color=ORANGE, ls="--", label="second access")
@@ -604,9 +613,10 @@ if can_ask("equinox"):
 # library can follow Algorithm 1, if only the iterations come at the right moment. The recipe is that of tutorial 6:
 # *normalise, step, iterate*.
 #
-# **Keep D in evaluation mode. After each step of D, switch to training mode, read every weight once, and switch
-# back.** Then D(real), D(fake) and G's pass see one W̄, it belongs to the new W, and there is one iteration for each
-# update. Here are three updates of D in NumPy.
+# **Keep the parametrizations of D in evaluation mode. After each step of D, switch them to training mode, read every
+# weight once, and switch back.** Then D(real), D(fake) and G's pass see one W̄, it belongs to the new W, and there is
+# one iteration for each update. `layer.parametrizations.eval()` switches the normalisation alone. D itself may stay in
+# training mode, which matters if it has dropout. Here are three updates of D in NumPy.
 
 
 # %%
@@ -627,14 +637,12 @@ batches = [(rng.standard_normal((8, 2)) + np.array([2, 0]), rng.standard_normal(
 layers, vectors = start, start_vectors
 for x_real, x_fake in batches:
     layers, vectors = d_update(layers, vectors, x_real, x_fake)
-print("σ̂ before and after three updates:", end=" ")
-print(
-    [
-        [float((u @ W @ v).round(4)) for (W, _), (u, v) in zip(*both, strict=True)]
-        for both in ((start, start_vectors), (layers, vectors))
-    ]
-)
-assert all(np.isclose(u @ u, 1) and u @ W @ v > 0 for (W, _), (u, v) in zip(layers, vectors, strict=True))
+sigmas = [u @ W @ v for (W, _), (u, v) in zip(layers, vectors, strict=True)]
+print("σ̂ after three updates:", np.round(sigmas, 4), "  σ(W):", np.round([sn.spectral_norm(W) for W, _ in layers], 4))
+assert np.allclose(sigmas, [sn.spectral_norm(W) for W, _ in layers], rtol=0.02)
+moved = max(np.abs(W - W_0).max() for (W, _), (W_0, _) in zip(layers, start, strict=True))
+print(f"the three updates have moved the raw weights by up to {moved:.3f}")
+assert 0.0765 < moved < 0.0775
 
 # %% [markdown]
 # Now the same in PyTorch: by the recipe, and with D in training mode all the time, as it is when nobody says otherwise.
@@ -650,7 +658,8 @@ if can_ask("torch"):
             memory(layer)["u"].copy_(torch.tensor(u))
             memory(layer)["v"].copy_(torch.tensor(v))
         net = torch.nn.Sequential(D[0], torch.nn.LeakyReLU(0.1), D[1])
-        net.train(not follow_the_paper)
+        for layer in D:
+            layer.parametrizations.train(not follow_the_paper)
         optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
         for batch in batches:
             f_real, f_fake = (net(torch.tensor(x)) for x in batch)
@@ -659,22 +668,23 @@ if can_ask("torch"):
             (softplus(-f_real).mean() + softplus(f_fake).mean()).backward()
             optimiser.step()
             if follow_the_paper:
-                net.train()
                 for layer in D:
+                    layer.parametrizations.train()
                     _ = layer.weight  # one iteration
-                net.eval()
+                    layer.parametrizations.eval()
+        assert net.training
         raw = [layer.parametrizations.weight.original.detach().numpy() for layer in D]
         return max(np.abs(theirs - W).max() for theirs, (W, _) in zip(raw, layers, strict=True))
 
     recipe, usual = trained_by_torch(True), trained_by_torch(False)
     print(f"largest difference of a raw weight: by the recipe {recipe:.0e}, in training mode throughout {usual:.0e}")
     assert recipe < 1e-14
-    assert usual > 1e-4
+    assert 3e-4 < usual < 5e-4
 
 # %% [markdown]
-# By the recipe the raw weights agree to the last digits; in training mode throughout they differ in the fourth. That
-# is little, as each further iteration moves these small matrices little. The gradient of Equinox is (12) as well, with
-# the vectors that its call has just computed.
+# By the recipe the raw weights agree to the last digits; in training mode throughout they differ by 4e-4. That is not
+# much beside the 0.077 by which the weights have moved, but it is another run. The gradient of Equinox is (12) as well,
+# with the vectors that its call has just computed.
 
 # %%
 if can_ask("equinox"):
@@ -694,7 +704,7 @@ if can_ask("equinox"):
 #
 # | | this package | parametrization | hook | Equinox |
 # |---|---|---|---|---|
-# | iterations before the first use | 1 | 15, and 1 more at registering in training mode | 0 | 15 |
+# | iterations when it is made | 1 | 15, in training mode one read more | 0 | 15 |
 # | remembers | $\tilde u$ | $\tilde v$ | $\tilde u$ | $\tilde v$ |
 # | iterates, in training | once an update of D | at each read | at each forward pass | at each call |
 # | in evaluation | there is no such mode | old u, v with the present W | the same | the same |
@@ -707,7 +717,8 @@ if can_ask("equinox"):
 #
 # * Printing `layer.weight.shape` of the parametrization in training mode does a power iteration. Two runs of which
 #   one prints are two different runs.
-# * The state holds the raw W and u, v. Loading the raw W alone gives another W̄.
+# * A call of `net.train()` switches the parametrizations to training mode as well. Switch them back after it.
+# * The state of a layer is the raw W with u and v. Whoever saves the raw W alone gets another W̄ back.
 # * Writing `layer.weight = A` sets the raw W to A. Reading it back gives A over its norm, not A.
 # * The `weight` of the hook is made by a forward pass. After a step of the optimiser it is that of the old W, until
 #   the next pass.
