@@ -399,7 +399,7 @@ if can_ask("equinox"):
 # The formulas (18)–(22) have no ε. All three libraries divide by $\max(\|\cdot\|, \varepsilon)$, with $\varepsilon =
 # 10^{-12}$; the option is `eps`. As long as both lengths are above ε nothing happens at all. Let now
 # $r = \sigma(W)/\varepsilon < 1$, and $\tilde v$ have converged. Then $\tilde u$ gets the length r, and $\tilde v$ the
-# length $r^2$. So $\hat\sigma = \tilde u^TW\tilde v = r \cdot r^2\, \sigma(W)$, and
+# length $r^2$ (in the hook the two change places). So $\hat\sigma = \tilde u^TW\tilde v = r \cdot r^2\, \sigma(W)$, and
 #
 # $$\sigma(\bar W) = r^{-3}.$$
 #
