@@ -20,6 +20,7 @@ EQUATIONS = {
     "04_the_gradient": [*range(9, 13), *range(33, 39)],
     "05_backpropagation": [1, 11, *range(15, 18)],
     "06_the_whole_gan": range(20, 24),
+    "07_training_and_reading_a_run": [7, 12, 13],
     "08_the_rivals": [13, 14, *range(25, 33)],
     "09_trusting_the_bound": [5, 7],
     "10_in_pytorch_and_jax": range(18, 23),
@@ -162,7 +163,7 @@ def test_it_uses_the_public_api_only(path):
         elif isinstance(node, ast.Attribute) and node.attr[0] == "_":
             private.append(node.attr)
     assert set(private) <= {"_repr_png_"}  # the notebook's own hook
-    standard = {"dataclasses", "functools", "importlib", "io", "os"}
+    standard = {"dataclasses", "functools", "importlib", "io", "os", "tempfile"}
     assert modules <= standard | {"numpy", "matplotlib", "plotting", "specnorm_np"}
 
 
