@@ -133,7 +133,8 @@ for s in (0.1, 0.01):
 # \nabla (-\log D) = -(1 - D)\,\nabla f \quad\text{(the cost used in practice)}.$$
 #
 # One standard deviation off the centre, at s = 0.01, the first is exactly zero in floating point and the second has
-# length 10 000: nothing, or far too much. The supports need not be disjoint for this, only far apart for their widths.
+# length 10 000: nothing, or far too much. The supports need not be disjoint for this, only far apart for their
+# widths.
 
 # %%
 x = np.array([[0.01, 0.0]])
@@ -154,7 +155,9 @@ assert (saturating, round(non_saturating)) == (0.0, 10_000)
 # \ge 2\,\mathrm{softplus}(-K/2),$$
 #
 # first because softplus is convex, then because it increases. Equality holds for the cone $f(x) = K(\|x\| - 1/2)$.
-# At K = 1 no discriminator gets below 0.948.
+# At K = 1 no discriminator gets below 0.948. (With eight modes V averages over them, and each term obeys the same
+# bound.) The cone has no gradient at its apex, which is where the fakes sit in the limit. What G sees is the slope K
+# just beside it.
 
 # %%
 for K in (1.0, 10.0, 100.0):
@@ -223,7 +226,8 @@ show(draw, "01_why_lipschitz")
 # ## Traps
 #
 # * The constraint is on f, not on D: the sigmoid contributes a factor of at most 1/4 to D's own constant.
-# * The scale of the data sets what K means. $|f(x) - f(y)| \le K\|x - y\|$: halve the data and K = 1 acts like K = 1/2.
+# * The scale of the data sets what K means. $|f(x) - f(y)| \le K\|x - y\|$: halve the data and K = 1 acts like K =
+#   1/2.
 # * A constraint on weights is global; a penalty on gradients acts where its points lie.
 #
 # ## Exercises

@@ -58,8 +58,8 @@ assert np.isclose(sigma, np.linalg.norm(W @ v))  # since u was just set to Wv/�
 # %% [markdown]
 # ## Why it converges
 #
-# Take the singular vectors, $Wv_i = \sigma_iu_i$ and $W^Tu_i = \sigma_iv_i$, and write the start in them. Each line is
-# the line above, multiplied by a matrix; the lengths can wait until the end.
+# Take the singular vectors, $Wv_i = \sigma_iu_i$ and $W^Tu_i = \sigma_iv_i$, and write the start in them. Each line
+# is the line above, multiplied by a matrix; the lengths can wait until the end.
 #
 # $$u = \textstyle\sum_i c_iu_i$$
 # $$W^Tu = \textstyle\sum_i c_i\sigma_iv_i$$
@@ -68,6 +68,7 @@ assert np.isclose(sigma, np.linalg.norm(W @ v))  # since u was just set to Wv/�
 #
 # With $r = \sigma_2/\sigma_1$, the second coefficient relative to the first, which is the tangent of the angle to
 # $u_1$ if only two are left, shrinks by $r^2$ in each iteration: $\tan\theta_k = r^{2k}\tan\theta_0$.
+# With more of them left the others shrink faster, and $\tan\theta_k \le r^{2k}\tan\theta_0$.
 #
 # We plant a matrix with $\sigma_1 = 1$, $\sigma_2 = 0.7$, so $r^2 = 0.49$.
 
@@ -110,12 +111,14 @@ assert np.isclose(seen.error[9] / seen.error[8], 0.24, atol=0.005)
 #
 # $$u^TWv \le \|u\|\,\|Wv\| = \|Wv\| \le \sigma(W)\,\|v\| = \sigma(W).$$
 #
-# So $\hat\sigma \le \sigma(W)$, and the normalised matrix has $\sigma(W/\hat\sigma) = \sigma(W)/\hat\sigma \ge 1$. The
-# bound of tutorial 2 is approached from above. How far above, after one iteration from a random start? For a square
-# Gaussian matrix of size n, $\hat\sigma^2 = \|WW^Tu\|^2/\|W^Tu\|^2$ is close to
+# So $\hat\sigma \le \sigma(W)$, and the normalised matrix has $\sigma(W/\hat\sigma) = \sigma(W)/\hat\sigma \ge 1$.
+# The bound of tutorial 2 is approached from above. How far above, after one iteration from a random start? For a
+# square Gaussian matrix of size n, write $M = WW^T$. Then $\hat\sigma^2 = \|Mu\|^2/\|W^Tu\|^2 = u^TM^2u\,/\,u^TMu$.
+# For a random unit vector the mean of $u^TMu = \sum_{ij}u_iM_{ij}u_j$ is $\mathrm{tr}(M)/n$, because the mean of
+# $u_iu_j$ is 1/n for $i = j$ and 0 otherwise. The same holds for M². So $\hat\sigma^2$ is close to
 #
-# $$\frac{\mathrm{tr}(WW^T)^2}{\mathrm{tr}\,WW^T} \approx \frac{2n^3}{n^2} = 2n, \qquad \sigma(W) \approx 2\sqrt n,
-# \qquad \frac{\sigma(W)}{\hat\sigma} \approx \sqrt2 = 1.41.$$
+# $$\frac{\mathrm{tr}\big((WW^T)^2\big)}{\mathrm{tr}(WW^T)} \approx \frac{2n^3}{n^2} = 2n, \qquad \sigma(W) \approx
+# 2\sqrt n, \qquad \frac{\sigma(W)}{\hat\sigma} \approx \sqrt2 = 1.41.$$
 #
 # At n = 64 the average is between 1.3 and 1.5, and after ten iterations below 1.1.
 
@@ -154,10 +157,11 @@ assert 1.3 < np.mean(redrawn) < 1.5
 # %% [markdown]
 # ## What goes wrong
 #
-# **A start orthogonal to $u_1$.** If $c_1 = 0$, it stays 0: from $e_2$, diag(3, 1, ½) gives $\hat\sigma = 1$ for ever,
-# with $W\tilde v = \hat\sigma\tilde u$ and $W^T\tilde u = \hat\sigma\tilde v$ exactly. A small residual proves that a
-# singular value was found, and not which one. The probability of such a start is zero, and on a matrix that is not
-# diagonal rounding supplies a $c_1 \approx 10^{-16}$, which grows ninefold in each iteration: 40 iterations are enough.
+# **A start orthogonal to $u_1$.** If $c_1 = 0$, it stays 0: from $e_2$, diag(3, 1, ½) gives $\hat\sigma = 1$ for
+# ever, with $W\tilde v = \hat\sigma\tilde u$ and $W^T\tilde u = \hat\sigma\tilde v$ exactly. A small residual proves
+# that a singular value was found, and not which one. The probability of such a start is zero, and on a matrix that is
+# not diagonal rounding supplies a $c_1 \approx 10^{-16}$, which grows ninefold in each iteration: 40 iterations are
+# enough.
 
 # %%
 diagonal = np.diag([3.0, 1.0, 0.5])
@@ -171,11 +175,11 @@ assert np.isclose(power_iteration(W, U[:, 1], 5).sigma, 1.0)
 assert np.isclose(power_iteration(W, U[:, 1], 40).sigma, 3.0)
 
 # %% [markdown]
-# **A u that is drawn anew** in every update: seen above, 1.4 per layer. **Accepting a little per layer**: eight layers
-# at 1.05 allow $1.05^8 = 1.48$ for the network.
+# **A u that is drawn anew** in every update: seen above, 1.4 per layer. **Accepting a little per layer**: eight
+# layers at 1.05 allow $1.05^8 = 1.48$ for the network.
 #
-# **An ε in the norms**, $x/(\|x\| + \varepsilon)$. Then u and v are shorter than 1, and $\hat\sigma$ is too small even
-# when the direction has converged. Let $\sigma(W) = \varepsilon$: v has length ½, so $Wv$ has ½σ, u has
+# **An ε in the norms**, $x/(\|x\| + \varepsilon)$. Then u and v are shorter than 1, and $\hat\sigma$ is too small
+# even when the direction has converged. Let $\sigma(W) = \varepsilon$: v has length ½, so $Wv$ has ½σ, u has
 # $\frac{1/2}{1/2 + 1} = \frac13$, and $\hat\sigma = \frac13 \cdot \frac12\sigma$: $\sigma(\bar W) = 6$, and not 1.
 
 # %%
@@ -225,7 +229,7 @@ show(draw, "03_power_iteration")
 # 1. One: v is the row over its length at once, so σ̂ is its length.
 w = rng.standard_normal((1, 9))
 assert np.isclose(power_iteration(w, np.ones(1)).sigma, spectral_norm(w))
-# 2. ½ tan²θ ≤ 0.01 is enough, and the k-th v has tanθ = r^(2k-1)·10: r^(4k-2) ≤ 2e-4, k = 21.
+# 2. ½ tan²θ ≤ 0.01 is enough, and the k-th v has tanθ ≤ r^(2k-1)·10: r^(4k-2) ≤ 2e-4, k = 21.
 assert iterations_needed(accuracy=0.01, r=0.9, tan_angle=10.0) == 21
 # 3. σ̂ to 1, u to the start's projection on the first two axes: it depends on the start, and uvᵀ in (9) with it.
 u, sigma, v = power_iteration(np.diag([1.0, 1.0, 0.5]), np.array([3.0, 4.0, 5.0]), 60)
