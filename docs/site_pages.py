@@ -51,7 +51,9 @@ def entry(module: str, name: str, text: str) -> str:
         return f".. autoclass:: {module}.{name}\n   :members:\n\n"
     if inspect.isfunction(thing):
         return f".. autofunction:: {module}.{name}\n\n"
-    return f".. py:data:: {name}\n   :module: {module}\n\n   {text[0].upper()}{text[1:]}.\n\n"
+    text = text[0].upper() + text[1:]
+    text = text.replace("(", "\\(", 1) if text[0] == "(" else text  # a number in brackets would begin a list
+    return f".. py:data:: {name}\n   :module: {module}\n\n   {text}.\n\n"
 
 
 def page(title: str, rows: list[tuple[list[str], str]], home: dict[str, str], package: str) -> str:

@@ -119,13 +119,16 @@ def test_no_style_sheet_asks_another_host_or_for_a_missing_file():
     assert wrong == []
 
 
-def test_every_tutorial_is_a_page_with_typeset_mathematics_and_a_notebook():
+def test_every_tutorial_is_a_page_with_its_mathematics_its_pictures_and_a_notebook():
     scripts = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
     assert scripts
     for script in scripts:
         page = SITE / "tutorials" / f"{script.stem}.html"
         assert "katex-html" in parsed(page.resolve()).classes, page.name
         assert page.with_suffix(".ipynb").is_file(), page.name
+        pictures = [link for link in parsed(page.resolve()).fetched if "_images/" in link]
+        shown = re.findall(r"^show\(", script.read_text(encoding="utf-8"), re.M)
+        assert len(pictures) >= len(shown), page.name
 
 
 def test_no_formula_is_left_as_source():
