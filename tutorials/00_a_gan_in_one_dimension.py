@@ -57,9 +57,9 @@ def draw(ax):
     ax.legend(loc="upper center")
 
 
-show(draw, "00_a_gan_in_one_dimension_1", panels=1, height=2.4)
 print("area under either curve:", [round(float(density(line, mean).sum() * 0.01), 2) for mean in (mean_real, mu)])
 assert round(mean_real - mu, 9) == 3
+show(draw, "00_a_gan_in_one_dimension_1", panels=1, height=2.4)
 
 # %% [markdown]
 # ## A discriminator with three numbers

@@ -192,7 +192,7 @@ print("df agrees with the loss at all", f.size, "points")
 # paper. Summed over the points it is $\delta_l^Th_{l-1}$ for arrays of rows:
 #
 # $$\frac{\partial(-V)}{\partial\bar W^l} = \sum_{\text{points}}\delta_ih_j = \delta_l^Th_{l-1} \quad
-# (\text{which is } \hat E[\delta h^T], \text{ as δ contains the } 1/n).$$
+# (\text{which is } \hat E[\delta h^T], \text{ as }\delta\text{ contains the } 1/n).$$
 #
 # **The input.** $h_j$ is multiplied by $\bar W_{ij}$ and added to $a_i$, for every i. So it is heard in all outputs:
 #

@@ -149,11 +149,11 @@ def draw_possible(left, right):
     right.set(title="spectral normalisation of the same", xlabel="t", ylim=(-0.05, 1.1))
 
 
-show(draw_possible, "08_the_rivals_1")
 rank_of = {name: stable_rank(s) for name, s in possible.items()}
 print("stable ranks:", {name: float(rank.round(1)) for name, rank in rank_of.items()})
 assert np.allclose(list(rank_of.values())[:3], [1, 4, 64])
 assert 15 < rank_of["random rows"] < 20
+show(draw_possible, "08_the_rivals_1")
 
 # %% [markdown]
 # The left picture has four spectra with the same budget. The right one has the same four matrices, but divided by
