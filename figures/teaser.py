@@ -98,37 +98,6 @@ def draw(data: style.Data) -> Figure:
         levels = np.quantile(data[f"{method}_f"], np.linspace(0.02, 0.98, 13))
         look: dict[str, Any] = {"colors": style.LIGHT, "linewidths": 0.4, "linestyles": "solid", "alpha": 0.7}
         ax.contour(data["ticks"], data["ticks"], data[f"{method}_f"], np.unique(levels), **look)
-        modes, share = data[f"{method}_modes"].tolist(), data[f"{method}_high_quality"].tolist()
-        found[method] = f"{', '.join(map(str, modes))} modes at {', '.join(f'{x:.0%}' for x in share)}"
-        found[f"{method}_slope"] = f"{data[f'{method}_slope']:.0f}"
-    return {
-        **found,
-        "seeds": ", ".join(map(str, data["seeds"])),
-        "shown": str(data["sn"].shape[1]),
-        "steps": str(data["frame"][-1]),
-    }
-
-
-def _panel(ax: Axes, x: Array, target: Array, color: str, title: str) -> None:
-    half = 1.25 * float(np.abs(target).max())
-    ax.plot(*target.T, ".", color=style.LIGHT, ms=4, mew=0, alpha=0.6, rasterized=True)
-    ax.plot(*x.T, ".", color=color, ms=3, mew=0, alpha=0.8, rasterized=True)
-    ax.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=(), yticks=(), title=title)
-    for spine in ax.spines.values():
-        spine.set(visible=True, color=style.LIGHT, lw=0.6)
-    ax.title.set_color(color)
-
-
-@style.styled
-def draw(data: style.Data) -> Figure:
-    """Draw the final samples of both over level lines of f."""
-    figure = style.figure(6.4, 3.5)
-    for ax, method in zip(figure.subplots(1, 2), METHODS, strict=True):
-        _panel(ax, data[method][-1], data["target"], style.METHODS[method][0], style.LABELS[method])
-        levels = np.quantile(data[f"{method}_f"], np.linspace(0.02, 0.98, 13))
-        ax.contour(
-            data["ticks"], data["ticks"], data[f"{method}_f"], np.unique(levels), colors=style.LIGHT, linewidths=0.5
-        )
         modes, share = data[f"{method}_modes"][0], data[f"{method}_high_quality"][0]
         ax.set_xlabel(f"{modes:.0f} of 25 modes, high quality {share:.0%}")
     return figure
