@@ -6,12 +6,14 @@ indices come out full size and clipped, and nothing says so. Both need Node and 
 
 import re
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from sphinx.errors import ExtensionError
-from sphinxcontrib.katex import katex_version
+from sphinxcontrib.katex import KaTeXServer, katex_version
 
 WORK = Path(__file__).resolve().parents[1] / "build" / "katex"
 STATIC = WORK / "static" / "katex"
@@ -38,6 +40,28 @@ def fetch(app: Any, config: Any) -> None:
     stamp.write_text(katex_version)
 
 
+def start_server(rundir: Path, timeout: float) -> tuple[Any, socket.socket]:
+    """Start the renderer and connect to it, trying again: on a busy machine its socket exists before it listens.
+
+    The extension's own function tries once, fails, and leaves the renderer running.
+    """
+    path = rundir / "katex.sock"
+    command = KaTeXServer.build_command(socket=path)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=rundir)
+    end = time.monotonic() + max(timeout, 30)
+    while time.monotonic() < end:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(path))
+            return process, connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            time.sleep(0.01)
+    process.kill()
+    raise KaTeXServer.timeout_error(timeout)
+
+
 def setup(app: Any) -> None:
-    """Fetch before the static files are collected."""
+    """Fetch before the static files are collected, and start the renderer patiently."""
+    KaTeXServer.start_server_process = start_server
     app.connect("config-inited", fetch)
