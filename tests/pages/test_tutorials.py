@@ -90,7 +90,7 @@ def test_a_wrong_formula_stops_the_tutorial(tmp_path):
     copy = tmp_path / "wrong.py"
     copy.write_text(wrong, encoding="utf-8")
     beside = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")]))  # `plotting` stands there
-    with pytest.raises(AssertionError, match="assert np.allclose"):
+    with pytest.raises(AssertionError, match=r"assert np\.allclose"):
         run(copy, tmp_path, PYTHONPATH=beside)
 
 
