@@ -7,6 +7,10 @@ network and every box
 
 The two upper bounds hold in floating point; the two values below them are computed gradients, whose rounding is stated
 where they are. Weights of lower precision are taken as they are stored: float64 holds them exactly.
+
+From loose to sharp, the upper bounds of the package are: `lipschitz_upper_bound`, the product (7);
+`tighter_lipschitz_upper_bound`; `sdp.sdp_lipschitz_upper_bound`, each never above the one before; and, on a box or with
+few inputs, the upper end of `branch_and_bound.certified_lipschitz`.
 """
 
 import math
