@@ -3,12 +3,14 @@
 #
 # *Beside the paper: section 2.1, page 3, equations (6)–(8).*
 #
+# Tutorial 1 asked for a discriminator whose slope is bounded. A discriminator is a chain of matrices. **How steep can
+# a chain of matrices be, and which number of each matrix decides it?**
+#
 # After this tutorial you can
 #
-# * show that the spectral norm of a matrix is its largest singular value, and the Lipschitz constant of
-#   $h \mapsto Wh$;
-# * derive the bound (7) of a whole network, and see on paper and on a picture why it is loose;
-# * normalise a network with (8), and say what is then true of it and what is not.
+# * draw what a matrix does to a circle, and read its singular values off the picture;
+# * show that the spectral norm is the largest of them, and the Lipschitz constant of $h \mapsto Wh + b$;
+# * derive the bound (7) for a whole network, say why it is loose, and normalise a network with (8).
 
 # %%
 import os
@@ -16,219 +18,232 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
-from plotting import show
+from plotting import BLUE, GREEN, GREY, ORANGE, show
 
-from specnorm_np import (
-    as_matrix,
-    exact_lipschitz_constant,
-    he_layers,
-    lipschitz_lower_bound,
-    lipschitz_upper_bound,
-    spectral_norm,
-    tighter_lipschitz_upper_bound,
-)
+import specnorm_np as sn
 
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 
 # %% [markdown]
-# ## One matrix
+# ## What a matrix does to a circle
 #
-# $$\sigma(A) := \max_{h \ne 0} \frac{\|Ah\|_2}{\|h\|_2} = \max_{\|h\|_2 \le 1} \|Ah\|_2 \tag{6}$$
+# Take a matrix whose answers can be found with a pencil,
 #
-# How far can A stretch? Take an A whose answer can be found by hand.
+# $$A = \begin{pmatrix} 3 & 0 \\ 4 & 5 \end{pmatrix}.$$
 #
-# $$A = \begin{pmatrix} 3 & 0 \\ 4 & 5 \end{pmatrix}, \qquad
-# A^TA = \begin{pmatrix} 25 & 20 \\ 20 & 25 \end{pmatrix}.$$
+# It maps $(1, 0)$ to $(3, 4)$, which has the length 5, and $(0, 1)$ to $(0, 5)$, which has the length 5 as well. Does
+# it make every vector five times as long? Try $(1, 1)$: it becomes $(3, 9)$. Its length was $\sqrt2$ and is
+# $\sqrt{90}$ now, a factor of $\sqrt{45} = 6.708$. And $(1, -1)$ becomes $(3, -1)$, a factor of
+# $\sqrt{10/2} = 2.236$. So the factor depends on the direction. If we send a whole circle through A, we get an
+# ellipse.
 
 # %%
 A = np.array([[3.0, 0.0], [4.0, 5.0]])
-
-assert np.array_equal(A.T @ A, [[25, 20], [20, 25]])
+print("direction   becomes   factor")
+for h in ([1, 0], [0, 1], [1, 1], [1, -1]):
+    print(f"{h!s:9} {(A @ h).tolist()!s:12} {np.linalg.norm(A @ h) / np.linalg.norm(h):.3f}")
+angle = np.linspace(0, 2 * np.pi, 721)
+circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+factors = np.linalg.norm(circle @ A.T, axis=1)
+print(f"over the whole circle: from {factors.min():.3f} to {factors.max():.3f}")
+assert np.allclose([factors.min(), factors.max()], [2.236, 6.708], atol=5e-4)
 
 # %% [markdown]
-# $A^TA$ is symmetric, so it has orthonormal eigenvectors. Here they are the two diagonals, with eigenvalues
-# $25 + 20 = 45$ and $25 - 20 = 5$.
+# ## Singular values first
+#
+# Why are $(1, 1)$ and $(1, -1)$ the extreme directions? The squared length of Ah is
+#
+# $$\|Ah\|^2 = (Ah)^T(Ah) = h^T(A^TA)h, \qquad A^TA = \begin{pmatrix} 25 & 20 \\ 20 & 25 \end{pmatrix}.$$
+#
+# $A^TA$ is symmetric, and a symmetric matrix has eigenvectors at right angles to each other. Here they are the two
+# diagonals, $v_1 = (1, 1)/\sqrt2$ with the eigenvalue $25 + 20 = 45$ and $v_2 = (1, -1)/\sqrt2$ with $25 - 20 = 5$.
+# Write any h in these directions, $h = c_1v_1 + c_2v_2$. Then $\|h\|^2 = c_1^2 + c_2^2$, and
+#
+# $$\|Ah\|^2 = 45\,c_1^2 + 5\,c_2^2.$$
+#
+# This is largest, for a given length of h, if h lies along $v_1$, and smallest along $v_2$. The roots
+# $\sigma_1 = \sqrt{45}$ and $\sigma_2 = \sqrt5$ are the *singular values* of A. They are the half axes of the
+# ellipse. The directions of these axes are $u_i = Av_i/\sigma_i$. They are at a right angle, too, because
+# $(Av_1)^T(Av_2) = v_1^T(A^TA)v_2 = 5\,v_1^Tv_2 = 0$.
+#
+# So every matrix does three things: it looks how much of h lies along each $v_i$, multiplies by $\sigma_i$, and puts
+# the result along $u_i$. As a formula, $A = \sigma_1u_1v_1^T + \sigma_2u_2v_2^T$.
 
 # %%
 v1, v2 = np.array([1.0, 1.0]) / np.sqrt(2), np.array([1.0, -1.0]) / np.sqrt(2)
-
-assert np.allclose(A.T @ A @ v1, 45 * v1)
-assert np.allclose(A.T @ A @ v2, 5 * v2)
-
-# %% [markdown]
-# Write any h as $c_1v_1 + c_2v_2$. Then $\|h\|^2 = c_1^2 + c_2^2$, and
-#
-# $$\|Ah\|^2 = h^TA^TAh = 45c_1^2 + 5c_2^2 \le 45\,(c_1^2 + c_2^2) = 45\,\|h\|^2,$$
-#
-# with equality for $h = v_1$. So $\sigma(A) = \sqrt{45} = 6.708$: the root of the largest eigenvalue of $A^TA$, which
-# is the largest singular value. The smallest stretch is $\sqrt5 = 2.236$.
-
-# %%
-rng = np.random.default_rng(0)
-h = rng.standard_normal((1000, 2))
-c1, c2 = h @ v1, h @ v2
-stretch = np.linalg.norm(h @ A.T, axis=1) / np.linalg.norm(h, axis=1)  # the quotient in (6), at 1000 points
-
-assert np.allclose(np.sum((h @ A.T) ** 2, axis=1), 45 * c1**2 + 5 * c2**2)
-assert np.all(stretch <= spectral_norm(A) * (1 + 1e-12))
-assert np.allclose([spectral_norm(A), stretch.max(), stretch.min()], [6.708, 6.708, 2.236], atol=5e-3)
-
-# %% [markdown]
-# The unit circle becomes an ellipse with half axes $\sigma_1u_1$ and $\sigma_2u_2$, where $Av_i = \sigma_iu_i$. The
-# vectors $u_i$ are orthonormal again, and $A = \sigma_1u_1v_1^T + \sigma_2u_2v_2^T$.
-
-# %%
 s1, s2 = np.sqrt(45), np.sqrt(5)
 u1, u2 = A @ v1 / s1, A @ v2 / s2
-
+print("AᵀA v₁ =", (A.T @ A @ v1).round(3), "= 45 v₁;   AᵀA v₂ =", (A.T @ A @ v2).round(3), "= 5 v₂")
+print("σ₁u₁v₁ᵀ + σ₂u₂v₂ᵀ =", (s1 * np.outer(u1, v1) + s2 * np.outer(u2, v2)).round(12).tolist())
+assert np.allclose(A.T @ A @ v1, 45 * v1)
+assert np.allclose(A.T @ A @ v2, 5 * v2)
 assert np.isclose(u1 @ u2, 0)
-assert np.allclose([u1 @ u1, u2 @ u2], 1)
-assert np.allclose(A, s1 * np.outer(u1, v1) + s2 * np.outer(u2, v2))
+assert np.allclose(s1 * np.outer(u1, v1) + s2 * np.outer(u2, v2), A)
+
+# %% [markdown]
+# ## Then the largest
+#
+# The *spectral norm* is the largest factor by which a matrix stretches any vector:
+#
+# $$\sigma(A) := \max_{h \ne 0} \frac{\|Ah\|_2}{\|h\|_2} = \max_{\|h\|_2 \le 1} \|Ah\|_2. \tag{6}$$
+#
+# The two forms are the same, since a longer h makes Ah longer by the same factor. We have just computed it: the
+# largest singular value, $\sigma(A) = \sigma_1 = 6.708$. In the picture on the left it is the longer half axis.
+
+# %%
+print("by the package:", round(sn.spectral_norm(A), 3), "  singular values by NumPy:", end=" ")
+print(np.linalg.svd(A, compute_uv=False).round(3))
+assert np.isclose(sn.spectral_norm(A), s1)
 
 # %% [markdown]
 # ## The Lipschitz constant of a layer
 #
-# The Lipschitz constant is the smallest M with $\|g(h) - g(h')\| \le M\|h - h'\|$. For $g(h) = Ah + b$,
+# The Lipschitz constant of a function g is the smallest M with $\|g(h) - g(h')\| \le M\|h - h'\|$ for all h and h′.
+# For a layer $g(h) = Ah + b$ the bias drops out of the difference,
 #
 # $$\|g(h) - g(h')\| = \|A(h - h')\| \le \sigma(A)\,\|h - h'\|,$$
 #
-# and equality holds for $h - h' = v_1$: it is $\sigma(A)$ exactly, whatever the bias. The activation
-# $a(t) = \max(t, 0.1\,t)$ has slopes 0.1 and 1, so it moves no two points further apart: its constant is 1.
+# and for $h - h' = v_1$ there is equality. So the constant of a layer is $\sigma(A)$ exactly.
+#
+# The activation $\max(t, 0.1\,t)$ has slopes of 0.1 and 1. It moves no two numbers further apart, and so no two
+# vectors. Its constant is 1. (This is footnote 1 of the paper, which needs it for (7).)
 
 # %%
-h_prime, b = rng.standard_normal((1000, 2)), rng.standard_normal(2)
+rng = np.random.default_rng(0)
+h, h_prime, bias = rng.standard_normal((1000, 2)), rng.standard_normal((1000, 2)), rng.standard_normal(2)
 distance = np.linalg.norm(h - h_prime, axis=1)
-after_A = np.linalg.norm((h @ A.T + b) - (h_prime @ A.T + b), axis=1)
-after_a = np.linalg.norm(np.maximum(h, 0.1 * h) - np.maximum(h_prime, 0.1 * h_prime), axis=1)
-
-assert np.all(after_A <= s1 * distance * (1 + 1e-12))
-assert np.all(after_a <= distance * (1 + 1e-12))
+of_layer = np.linalg.norm((h @ A.T + bias) - (h_prime @ A.T + bias), axis=1) / distance
+of_activation = np.linalg.norm(np.maximum(h, 0.1 * h) - np.maximum(h_prime, 0.1 * h_prime), axis=1) / distance
+print(f"largest ratio of 1000 pairs: layer {of_layer.max():.3f}, activation {of_activation.max():.3f}")
+assert of_layer.max() <= s1 * (1 + 1e-12)
+assert of_activation.max() <= 1 + 1e-12
 
 # %% [markdown]
-# ## A composition
+# ## A chain
 #
-# $$\|g_2(g_1(h)) - g_2(g_1(h'))\| \le \|g_2\|_{Lip}\|g_1(h) - g_1(h')\| \le \|g_2\|_{Lip}\|g_1\|_{Lip}\|h - h'\|.$$
+# Now two functions, one after the other. First use the constant of the outer one, then that of the inner one:
 #
-# Apply this to $f$ layer by layer; every activation contributes a factor of 1, every matrix its spectral norm:
+# $$\|g_2(g_1(h)) - g_2(g_1(h'))\| \le \|g_2\|_{Lip}\,\|g_1(h) - g_1(h')\| \le
+# \|g_2\|_{Lip}\,\|g_1\|_{Lip}\,\|h - h'\|.$$
 #
-# $$\|f\|_{Lip} \le \prod_{l=1}^{L+1}\|h \mapsto W^lh\|_{Lip} = \prod_{l=1}^{L+1}\sigma(W^l) \tag{7}$$
+# Constants multiply. In a network every activation contributes a factor of 1, and every matrix its spectral norm:
+#
+# $$\|f\|_{Lip} \le \prod_{l=1}^{L+1}\|h_{l-1} \mapsto W^lh_{l-1}\|_{Lip} = \prod_{l=1}^{L+1}\sigma(W^l). \tag{7}$$
+#
+# This is the whole argument of section 2.1. It turns a question about a function into one number per matrix.
 
 # %%
 rng = np.random.default_rng(1)
-W, b = zip(*he_layers((2, 16, 16, 1), slope=0.1, rng=rng), strict=True)
-b = [rng.standard_normal(b_l.shape) for b_l in b]
-product = np.prod([spectral_norm(W_l) for W_l in W])  # (7)
-
-assert np.isclose(product, lipschitz_upper_bound(W, slope=0.1), rtol=1e-9)
+layers = sn.he_layers((2, 16, 16, 1), slope=0.1, rng=rng)
+W, b = [W_l for W_l, _ in layers], [rng.standard_normal(b_l.shape) for _, b_l in layers]
+norms = [sn.spectral_norm(W_l) for W_l in W]
+product = np.prod(norms)  # (7)
+print("σ(Wˡ):", np.round(norms, 3), "  product:", round(product, 2))
+assert np.isclose(product, sn.lipschitz_upper_bound(W, slope=0.1), rtol=1e-9)
 
 # %% [markdown]
 # ## Why the product is loose
 #
-# The first inequality is an equality if $g_1(h) - g_1(h')$ lies where $g_2$ stretches most, the second one if
-# $h - h'$ lies where $g_1$ stretches most. Both hold at once only if the direction *into* which $g_1$ stretches most
-# is the direction that $g_2$ stretches most. For matrices
-# $B = \sum_i \tau_i p_iq_i^T$ and $A = \sum_j \sigma_j u_jv_j^T$,
+# (7) is a bound, and not the constant. Look at its two inequalities. The second one is an equality if $h - h'$ lies
+# along the direction that $g_1$ stretches most. The first one is an equality if $g_1(h) - g_1(h')$ lies along the
+# direction that $g_2$ stretches most. Both hold at once only if the direction *into* which $g_1$ stretches most is
+# the direction that $g_2$ stretches most. Nobody arranges this.
 #
-# $$BA = \sum_{i,j} \tau_i\sigma_j\,(q_i^Tu_j)\;p_iv_j^T,$$
-#
-# so $\sigma(BA)$ depends on the angles between the inputs $q_i$ of one and the outputs $u_j$ of the other. Let B
-# stretch $u_2$ by $\sigma_1$ and $u_1$ by $\sigma_2$, back to $v_2$ and $v_1$: then $BA = \sigma_1\sigma_2I = 15\,I$,
-# while (7) says 45. If B stretches $u_1$ most, (7) is exact.
+# With our A we can arrange either. Let B stretch $u_2$ by $\sigma_1$ and $u_1$ by $\sigma_2$ only. Then what A
+# stretches much, B stretches little: $BA = \sigma_1\sigma_2\,(v_1v_1^T + v_2v_2^T) = 15\,I$, and the constant is 15.
+# The product (7) says $6.708^2 = 45$. If B stretches $u_1$ most, the constant is 45.
 
 # %%
-against = s1 * np.outer(v2, u2) + s2 * np.outer(v1, u1)  # q_1 = u2: the two do not meet
-along = s1 * np.outer(v1, u1) + s2 * np.outer(v2, u2)  # q_1 = u1
-
+against = s2 * np.outer(v1, u1) + s1 * np.outer(v2, u2)
+along = s1 * np.outer(v1, u1) + s2 * np.outer(v2, u2)
+for name, B in (("against", against), ("along", along)):
+    print(f"{name:8} σ(BA) = {sn.spectral_norm(B @ A):.1f}, σ(B)σ(A) = {sn.spectral_norm(B) * sn.spectral_norm(A):.1f}")
 assert np.allclose(against @ A, 15 * np.eye(2))
-assert np.isclose(spectral_norm(against) * spectral_norm(A), 45)
-assert np.isclose(spectral_norm(along @ A), 45)
+assert np.isclose(sn.spectral_norm(along @ A), 45)
 
 # %% [markdown]
-# Activations take more: where a unit is off, its direction shrinks to a tenth. The constant of a network of two
-# inputs can be computed exactly on a box, where f is affine on polygons whose gradients can be listed. For the
-# network above,
-#
-# largest gradient found ≤ exact constant ≤ norms of products of layers ≤ product of norms,
-#
-# and the product is more than five times the exact constant: 11.61 against 2.19.
+# Activations loosen the bound further: an inactive unit passes only a tenth of the signal, and the bound counts it as
+# if it passed all. For a network of two inputs the constant can be computed exactly, on a box, because f is affine on
+# polygons. For the network above:
 
 # %%
 box = [(-6.0, 6.0), (-6.0, 6.0)]
-exact = exact_lipschitz_constant(W, b, 0.1, box)
-lower, _ = lipschitz_lower_bound(W, b, 0.1, box, n_samples=500 if QUICK else 4096, rng=rng)
-tighter = tighter_lipschitz_upper_bound(W, slope=0.1)
-print(f"found {lower:.2f} ≤ exact {exact.value:.2f} ({exact.n_regions} pieces) ≤ {tighter:.2f} ≤ product {product:.2f}")
-
+exact = sn.exact_lipschitz_constant(W, b, 0.1, box)
+lower, _ = sn.lipschitz_lower_bound(W, b, 0.1, box, n_samples=500 if QUICK else 4096, rng=rng)
+tighter = sn.tighter_lipschitz_upper_bound(W, slope=0.1)
+print(f"steepest point found {lower:.2f} ≤ exact {exact.value:.2f} ({exact.n_regions} polygons)")
+print(
+    f"≤ norms of products of layers {tighter:.2f} ≤ product (7) {product:.2f}, {product / exact.value:.1f} times the exact"
+)
 assert lower <= exact.value * (1 + 1e-9)
 assert exact.value <= tighter <= product * (1 + 1e-9)
-assert [round(product, 2), round(exact.value, 2)] == [11.61, 2.19]
+assert [round(exact.value, 2), round(product, 2)] == [2.19, 11.61]
 
 # %% [markdown]
+# The product is more than five times the exact constant. A network that is normalised to a product of 1 may therefore
+# be much less steep than 1, and it is: this is the price of the simple bound. Tutorial 9 has sharper ones.
+#
 # ## Normalisation
+#
+# If every matrix is divided by its spectral norm,
 #
 # $$\bar W_{SN}(W) := W/\sigma(W), \tag{8}$$
 #
-# so $\sigma(\bar W_{SN}) = 1$, since $\sigma(cA) = |c|\,\sigma(A)$. (The paper writes the aim as "$\sigma(W) = 1$";
-# it is $\bar W$ that is meant.) With all layers normalised, the last one too, (7) says $\|f\|_{Lip} \le 1$. That is a
-# bound, no promise of sharpness: on the box, this network's constant is below 0.5. With K·W̄ in each of the three
-# layers, the bound is K³.
+# then $\sigma(\bar W_{SN}) = 1$, every factor in (7) is 1, and $\|f\|_{Lip} \le 1$, whatever the weights are. All
+# singular values are divided by the same number, so the shape of the ellipse stays; only its size changes. What is
+# *not* true: that the constant of f is 1 now. It is at most 1.
 
 # %%
-W_bar = [W_l / spectral_norm(W_l) for W_l in W]  # (8)
-normalised = exact_lipschitz_constant(W_bar, b, 0.1, box).value
-print(f"normalised: exact {normalised:.3f}, bound {lipschitz_upper_bound(W_bar, slope=0.1):.3f}")
+W_bar = [W_l / sn.spectral_norm(W_l) for W_l in W]  # (8)
+normalised = sn.exact_lipschitz_constant(W_bar, b, 0.1, box).value
+print("σ(W̄ˡ):", np.round([sn.spectral_norm(W_l) for W_l in W_bar], 12), "  exact constant of f:", round(normalised, 3))
+assert np.allclose([sn.spectral_norm(W_l) for W_l in W_bar], 1)
+assert np.isclose(sn.lipschitz_upper_bound(W_bar, slope=0.1), 1, rtol=1e-9)
+assert 0 < normalised < 1
 
-assert np.allclose([spectral_norm(W_l) for W_l in W_bar], 1)
-assert normalised < 0.5
-assert np.isclose(lipschitz_upper_bound([2 * W_l for W_l in W_bar], slope=0.1), 2**3)
 
 # %%
-circle = np.column_stack([np.cos(t := np.linspace(0, 2 * np.pi, 400)), np.sin(t)])
+def draw(left, middle, right):
+    ellipse = circle @ A.T
+    left.plot(*circle.T, color=GREY)
+    left.plot(*ellipse.T, color=BLUE)
+    for direction, size, u, color in ((v1, s1, u1, ORANGE), (v2, s2, u2, GREEN)):
+        left.plot(*np.stack([np.zeros(2), direction]).T, color=color, lw=2)
+        left.plot(*np.stack([np.zeros(2), size * u]).T, color=color, lw=2)
+    left.set(aspect="equal", title="A: circle to ellipse")
+    for name, B, color in (("against", against, BLUE), ("along", along, ORANGE)):
+        middle.plot(*(circle @ A.T @ B.T).T, color=color, label=name)
+    middle.plot(*(45 * circle).T, ":", color=GREY, label="(7)")
+    middle.set(aspect="equal", title="BA: the angles decide")
+    middle.legend(loc="upper right")
+    values = {"found": lower, "exact": exact.value, "tighter": tighter, "(7)": product}
+    right.bar(list(values), list(values.values()), color=[GREEN, ORANGE, BLUE, GREY])
+    right.set(title="one network, four numbers")
 
 
-def draw(first, second, third):
-    """Draw the circle, its image under A, and the image of that under two matrices of the same norm."""
-    axes = ((first, circle, "h, ‖h‖ = 1", 1), (second, circle @ A.T, "Ah, and the circle of radius σ(A)", s1))
-    for ax, points, title, radius in (*axes, (third, circle @ (along @ A).T, "BA h: aligned (blue), not (orange)", 45)):
-        ax.plot(*(radius * circle).T, ":", color="#9A9A9A")
-        ax.plot(*points.T, color="#0072B2")
-        ax.set_aspect("equal")
-        ax.set_title(title, fontsize=8)
-    third.plot(*(circle @ (against @ A).T).T, color="#E69F00")
-    for ax, ends, label in ((first, (v1, v2), "v"), (second, (s1 * u1, s2 * u2), "\\sigma_{0}u")):
-        for i, end in enumerate(ends, 1):
-            ax.plot([0, end[0]], [0, end[1]], "k")
-            ax.annotate(f"${label.format(i)}_{i}$", end, (3, 3), textcoords="offset points")
-
-
-show(draw, "02_the_spectral_norm", panels=3, height=2.9)
+show(draw, "02_the_spectral_norm", panels=3)
 
 # %% [markdown]
+# ## What was learnt
+#
+# 1. A matrix turns a circle into an ellipse. The half axes are the singular values, and the largest is the spectral
+#    norm.
+# 2. The spectral norm is the Lipschitz constant of a layer. Along a chain the constants multiply, (7).
+# 3. The product is a bound that is rarely reached, since the directions of neighbouring layers do not fit.
+#
 # ## Traps
 #
-# * A slope above 1 would make the activation expand: (7) needs a factor of that slope for every activation.
-# * For a convolution, the paper takes the norm of the kernel reshaped to $d_{out} \times (d_{in}hw)$ (`as_matrix`).
-#   It is not the norm of the convolution, and the ratio of the two depends on the weights. See the last exercise.
-# * A residual block $x + r(x)$ is bounded by $1 + \|r\|_{Lip}$, not by $\|r\|_{Lip}$; and a sum of n values is a
-#   layer of norm $\sqrt n$. So the paper's ResNets are outside the bound as it is printed.
+# * The Frobenius norm $\sqrt{\sum A_{ij}^2}$ is no spectral norm. It is the root of the sum of *all* $\sigma_i^2$,
+#   and larger.
+# * An activation with a slope above 1 breaks (7).
+# * The bias does not matter for (7). But it decides where the kinks lie, and so for the exact constant on a box.
 #
 # ## Exercises
 #
-# 1. What is $\sigma$ of one row w, and of $W = cs{s'}^T$ with s, s' vectors of ±1, of lengths 4 and 9?
-# 2. Between which multiples of $\sigma(W)$ does $\|W\|_F$ lie, for rank r? Test a matrix at either end.
-# 3. A 3 × 3 kernel of ones, one channel to one, with circular padding: what is its reshaped norm, what its true one?
-
-# %%
-# 1. ‖w‖, at h = w/‖w‖; and c·√(4·9) = 6c, at h = s'/3.
-w, s = rng.standard_normal((1, 7)), np.ones((4, 1))
-assert np.isclose(spectral_norm(w), np.linalg.norm(w))
-assert np.isclose(spectral_norm(0.01 * s @ np.ones((1, 9))), 0.06)
-# 2. ‖W‖_F² = Σσ_t², so σ ≤ ‖W‖_F ≤ √r σ: rank one at the left end, equal singular values at the right.
-assert np.isclose(np.linalg.norm(w), spectral_norm(w))
-assert np.isclose(np.linalg.norm(np.eye(5)), np.sqrt(5) * spectral_norm(np.eye(5)))
-# 3. The reshaped kernel is a row of nine ones: norm 3. A constant image, of 8 × 8 ones, becomes nines: norm at least
-#    9.
-kernel, image = np.ones((1, 1, 3, 3)), np.ones((8, 8))
-convolved = sum(np.roll(image, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
-assert np.isclose(spectral_norm(as_matrix(kernel)), 3)
-assert np.isclose(np.linalg.norm(convolved) / np.linalg.norm(image), 9)
+# The solutions are in [solutions/02_the_spectral_norm.py](solutions/02_the_spectral_norm.py).
+#
+# 1. *(Pencil.)* What is σ of a matrix with a single column? And of $uv^T$?
+# 2. *(Pencil.)* Is $\sigma(A + B) = \sigma(A) + \sigma(B)$? Find a case where it is, and one where it is not.
+# 3. *(Code.)* A kernel of a convolution of the shape (2, 1, 1, 3), written as a 2 × 3 matrix, has a spectral norm. Is
+#    it that of the convolution as a map of signals of length 8, with circular padding? Build the 16 × 8 matrix and
+#    compare.
