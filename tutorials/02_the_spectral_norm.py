@@ -172,9 +172,7 @@ exact = sn.exact_lipschitz_constant(W, b, 0.1, box)
 lower, _ = sn.lipschitz_lower_bound(W, b, 0.1, box, n_samples=500 if QUICK else 4096, rng=rng)
 tighter = sn.tighter_lipschitz_upper_bound(W, slope=0.1)
 print(f"steepest point found {lower:.2f} ≤ exact {exact.value:.2f} ({exact.n_regions} polygons)")
-print(
-    f"≤ norms of products of layers {tighter:.2f} ≤ product (7) {product:.2f}, {product / exact.value:.1f} times the exact"
-)
+print(f"≤ norms of products {tighter:.2f} ≤ product (7) {product:.2f}, {product / exact.value:.1f} × the exact")
 assert lower <= exact.value * (1 + 1e-9)
 assert exact.value <= tighter <= product * (1 + 1e-9)
 assert [round(exact.value, 2), round(product, 2)] == [2.19, 11.61]
@@ -215,7 +213,7 @@ def draw(left, middle, right):
         middle.plot(*(circle @ A.T @ B.T).T, color=color, label=name)
     middle.plot(*(45 * circle).T, ":", color=GREY, label="(7)")
     middle.set(aspect="equal", title="BA: the angles decide")
-    middle.legend(loc="upper right")
+    middle.legend(loc="lower right")
     values = {"found": lower, "exact": exact.value, "tighter": tighter, "(7)": product}
     right.bar(list(values), list(values.values()), color=[GREEN, ORANGE, BLUE, GREY])
     right.set(title="one network, four numbers")
