@@ -134,7 +134,9 @@ def certified_lipschitz(
         chain, biases, slope, gap, budget, progress, np.zeros(d) if sides is None else sides.mean(axis=1)
     )
     try:
-        if len(chain) == 1:  # an affine map has one gradient
+        if math.isinf(bracket.rounding):
+            pass  # out of the range of the proof: the product bound is all that is known
+        elif len(chain) == 1:  # an affine map has one gradient
             size = float(np.linalg.norm(chain[0]))
             bracket.found(size, bracket.x)
             bracket.proved(plus_up(times_up(size, 1.0 + 2.0**-50), bracket.rounding))
@@ -254,7 +256,9 @@ def _largest_norm(W: list[Array], slope: float, part: _Part, pieces: AffinePiece
     largest = 0.0
     widths = [len(W_l) for W_l in W[:-1]]
     for low, high in patterns_near(part.W, part.b, slope, pieces.vertices, pieces.size, tau, ENUMERATED):
-        low, high = ([s[:, :width] for s, width in zip(side, widths, strict=True)] for side in (low, high))
+        exact = low is high
+        low = [s[:, :width] for s, width in zip(low, widths, strict=True)]
+        high = low if exact else [s[:, :width] for s, width in zip(high, widths, strict=True)]
         largest = max(largest, float(upper_norms(W, low, high).max(initial=0.0)))
     return largest
 
@@ -358,6 +362,6 @@ def _enumerated(W: list[Array], low: list[Array], high: list[Array], bounds: Arr
 
 
 def times_up_all(norms: Array, rounding: float) -> Array:
-    """Round computed norms outward."""
-    bounds: Array = np.nextafter(norms * (1.0 + 2.0**-50) + rounding, np.inf)
-    return bounds
+    """Round computed norms outward; one that could not be computed is infinite."""
+    bounds = np.nextafter(norms * (1.0 + 2.0**-50) + rounding, np.inf)
+    return np.where(np.isnan(bounds), np.inf, bounds)

@@ -13,10 +13,16 @@ Slopes = list[Array]
 
 
 def spread_bound(W: Sequence[Array]) -> float:
-    """Bound the rounding of a computed gradient: 2 n u ∏‖|Wˡ|‖_F, n = ∑(d_{l-1} + 3)."""
+    """Bound the rounding of a computed gradient: 2 n u ∏‖|Wˡ|‖_F, n = ∑(d_{l-1} + 3), and what underflow adds.
+
+    Squares below 1e-308 vanish, so that norms below 1e-154 are not seen: 1e-140 covers them. Where a product of layers
+    may exceed 1e140, nothing is promised.
+    """
     n = sum(W_l.shape[1] + 3 for W_l in W)
-    norms = [float(np.linalg.norm(W_l)) * (1.0 + 1e-10) for W_l in W]
-    return float(2 * n * UNIT_ROUNDOFF * math.prod(norms) + 1e-290)
+    norms = [float(np.linalg.norm(W_l)) * (1.0 + 1e-10) + 1e-150 for W_l in W]
+    if not math.prod(max(1.0, norm) for norm in norms) < 1e140:
+        return math.inf
+    return float(2 * n * UNIT_ROUNDOFF * math.prod(norms) + 1e-140)
 
 
 def upper_norms(W: Sequence[Array], low: Slopes, high: Slopes) -> Array:

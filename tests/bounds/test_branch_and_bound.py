@@ -150,6 +150,18 @@ def test_more_kinks_through_a_point_than_can_be_enumerated_are_bounded():
     assert found.lower <= exact <= found.upper <= tighter_lipschitz_upper_bound(W, 0.1)
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1e-90, 1e-60, 1e60, 1e90])
+def test_at_the_ends_of_the_range_the_bracket_still_holds(d, scale):
+    """f is multiplied by scale², and so is its constant."""
+    W, b = draw([d, 5, 1], 4)
+    box = [(-1.0, 1.0)] * d
+    one = certified_lipschitz(W, b, 0.1, box)
+    scaled = certified_lipschitz([scale * W_l for W_l in W], [scale * b[0], scale**2 * b[1]], 0.1, box)
+    assert scaled.lower <= one.upper * scale**2 * (1 + 1e-9)
+    assert scaled.upper >= one.lower * scale**2 * (1 - 1e-9)
+
+
 def test_degenerate_networks():
     zero = certified_lipschitz([np.zeros((3, 2)), np.ones((1, 3))], [np.zeros(3), np.zeros(1)], 0.1, BOX)
     assert zero.lower == 0.0
