@@ -48,6 +48,7 @@ METHODS: dict[str, tuple[str, str, str]] = {
     "sn+gp": (SKY, "-", "8"),
     "sn-gamma+gp": (SKY, "--", "d"),
     "wn-gamma+gp": (SKY, ":", "H"),
+    "fn-gamma+gp": (YELLOW, ":", "<"),
     "bn": (YELLOW, "-", "x"),
     "ln": (YELLOW, "--", "+"),
 }
@@ -69,6 +70,7 @@ LABELS = {
     "sn+gp": "SN + GP",
     "sn-gamma+gp": "γ·SN + GP",
     "wn-gamma+gp": "γ·WN + GP",
+    "fn-gamma+gp": "γ·Frobenius + GP",
     "bn": "BN",
     "ln": "LN",
 }

@@ -106,6 +106,7 @@ def _add_sizes(size: Group) -> None:
     for name in ("d", "g"):
         size.add_argument(f"--{name}-width", type=int, help=f"of the hidden layers of {name.upper()} (default 128)")
         size.add_argument(f"--{name}-depth", type=int, help=f"number of hidden layers of {name.upper()} (default 3)")
+    size.add_argument("--d-last-width", type=int, help="of the last hidden layer of D (default that of the others)")
     scale = "factor of G's last weights at the start (default: the spread of the data)"
     size.add_argument("--g-scale", type=float, help=scale)
     size.add_argument("--latent", type=int, help=f"dimension of z (default {DEFAULT.latent})")

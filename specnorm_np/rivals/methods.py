@@ -103,6 +103,15 @@ METHODS = {
             "loss": WASSERSTEIN,
         },
     ),
+    "fn-gamma+gp": Method(
+        "γ·W̄ of fn in WGAN-GP, Table 7",
+        False,
+        lambda K, n: {
+            "normalizer": Scaled(FrobeniusNorm()),
+            "penalties": (GradientPenalty(),),
+            "loss": WASSERSTEIN,
+        },
+    ),
 }
 
 

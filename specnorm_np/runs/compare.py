@@ -122,8 +122,13 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def key(config: Config) -> str:
-    """Name a config: 12 digits of the hash of its JSON, format included, and of the bytes of its data file, if any."""
+    """Name a config: 12 digits of the hash of its JSON, format included, and of the bytes of its data file, if any.
+
+    A `d_last_width` of None is left out, as it was before there was such a field, so that older runs keep their names.
+    """
     fields = json.loads(to_json(config), parse_float=lambda text: int(x) if (x := float(text)).is_integer() else x)
+    if fields["d_last_width"] is None:
+        del fields["d_last_width"]
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
     if config.data is not None:
         digest.update(Path(config.data).read_bytes())

@@ -69,6 +69,8 @@ class Config:
         Share of the run; 1 for rates that do not fall.
     average : float in [0, 1)
         Decay rate of the average of G that samples are drawn from.
+    d_last_width : int or None
+        Width of D's last hidden layer; None for that of the others.
     g_scale : float or None
         Factor of G's last weights at the start. None takes the spread of the data.
 
@@ -101,6 +103,7 @@ class Config:
     batch: int = 192
     d_width: int = 128
     d_depth: int = 3
+    d_last_width: int | None = None
     g_width: int = 128
     g_depth: int = 3
     g_scale: float | None = None
@@ -112,6 +115,8 @@ class Config:
     def __post_init__(self) -> None:
         for name in ("n_iter", "n_dis", "steps", "batch", "d_width", "d_depth", "g_width", "g_depth", "latent"):
             self._check(name, int, 1)
+        if self.d_last_width is not None:
+            self._check("d_last_width", int, 1)
         self._check("seed", int, 0)
         for name in ("d_alpha", "g_alpha"):
             self._check(name, float, math.ulp(0.0))
@@ -248,7 +253,7 @@ def make_gan(config: Config, target: Target) -> GAN:
         fields["loss"] = LOSSES[config.loss]
     return GAN(
         **fields,
-        d_widths=(target.dim, *[config.d_width] * config.d_depth, 1),
+        d_widths=(target.dim, *[config.d_width] * (config.d_depth - 1), config.d_last_width or config.d_width, 1),
         g_widths=(config.latent, *[config.g_width] * config.g_depth, target.dim),
         d_optim=Adam(config.d_alpha, config.beta1, config.beta2),
         g_optim=Adam(config.g_alpha, config.beta1, config.beta2),

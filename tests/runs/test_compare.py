@@ -123,7 +123,7 @@ def test_equal_configs_have_one_key():
 def test_every_field_and_the_format_are_in_the_key(monkeypatch, tmp_path):
     (tmp_path / "x.csv").write_text("1,2\n3,4\n")
     other = {"target": "grid", "target_options": {"std": 0.1}, "data": str(tmp_path / "x.csv"), "method": "wn"}
-    other |= {"loss": "hinge", "dtype": "float64", "K": 3.0, "g_scale": 2.0}
+    other |= {"loss": "hinge", "dtype": "float64", "K": 3.0, "g_scale": 2.0, "d_last_width": 7}
     other |= {"columns": "1", "delimiter": "comma", "standardize": True}
     other |= {f"{name}_schedule": ((0.5, 1.0), (1.0, 0.5)) for name in ("K", "d", "g")}
     configs = [Config()]
@@ -136,6 +136,10 @@ def test_every_field_and_the_format_are_in_the_key(monkeypatch, tmp_path):
     assert len(keys) == len(configs)
     monkeypatch.setattr(config, "FORMAT", 99)
     assert key(Config()) not in keys
+
+
+def test_a_run_from_before_the_last_width_keeps_its_name():
+    assert key(Config()) == "c30c54d61e27"
 
 
 def test_the_points_of_a_file_are_in_the_key(tmp_path):

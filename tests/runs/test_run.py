@@ -224,6 +224,7 @@ def test_the_grid_has_its_own_defaults_unless_told_otherwise():
         ("loss", "mse"),
         ("dtype", "float16"),
         ("d_depth", 0),
+        ("d_last_width", 0),
         ("latent", 0),
         ("no_such_field", 1),
         ("target_options", {"spacing": 2.0}),
@@ -315,6 +316,13 @@ def test_networks_are_as_asked():
     config = Config(target="grid", d_width=5, d_depth=1, g_width=6, g_depth=2, latent=3, decay=0.25, steps=100)
     gan = make_gan(config, make_target(config))
     assert gan.d_widths == (2, 5, 1)
+    assert make_gan(dataclasses.replace(config, d_depth=3, d_last_width=9), make_target(config)).d_widths == (
+        2,
+        5,
+        5,
+        9,
+        1,
+    )
     assert gan.g_widths == (3, 6, 6, 2)
     assert [gan.d_rate(p) for p in (0.0, 0.25, 0.625)] == [gan.g_rate(p) for p in (0.0, 0.25, 0.625)] == [1.0, 1.0, 0.5]
 
