@@ -25,8 +25,6 @@ EQUATIONS = {
     "09_trusting_the_bound": [5, 7],
     "10_in_pytorch_and_jax": range(18, 23),
 }
-WITH_SOLUTIONS = {path.stem for path in SOLUTIONS}
-"""The tutorials whose solutions stand in a file of their own; the others have them in their last cell."""
 every_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -58,6 +56,10 @@ def numbers(text):
 
 def test_all_are_listed_here():
     assert [path.stem for path in TUTORIALS] == sorted(EQUATIONS)
+
+
+def test_each_has_a_file_of_solutions():
+    assert [path.name for path in SOLUTIONS] == [path.name for path in TUTORIALS]
 
 
 @every_tutorial
@@ -98,7 +100,7 @@ def test_a_wrong_formula_stops_the_tutorial(tmp_path):
 def test_it_is_a_notebook(path):
     kinds = [kind for kind, _ in cells(path)]
     assert kinds[0] == "[markdown]"
-    assert kinds[-1] == ("[markdown]" if path.stem in WITH_SOLUTIONS else "code")
+    assert kinds[-1] == "[markdown]"
     assert set(kinds) == {"[markdown]", "code"}
     for kind, text in cells(path):
         if kind == "code":
@@ -113,25 +115,22 @@ def test_it_is_a_notebook(path):
 def test_it_is_of_the_agreed_size_and_shape(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert max(map(len, lines)) <= 120
-    first, *_, before, last = (text for _, text in cells(path))
-    own = path.stem in WITH_SOLUTIONS
-    exercises = last if own else before
-    solutions = (FOLDER / "solutions" / path.name).read_text(encoding="utf-8") if own else last
+    first, *_, exercises = (text for _, text in cells(path))
+    solutions = (FOLDER / "solutions" / path.name).read_text(encoding="utf-8")
     assert re.match(rf"# # {int(path.name[:2])}\. ", first)
     assert "Beside the paper" in first
     assert "you can" in first
     assert "# ## Traps" in exercises
     tail = exercises[exercises.index("# ## Exercises") :]
     assert re.findall(r"^# (\d)\. ", tail, re.M) == ["1", "2", "3"]
-    assert re.findall(r"^# (?:## )?(\d)\. ", solutions, re.M) == ["1", "2", "3"]
+    assert re.findall(r"^# ## (\d)\. ", solutions, re.M) == ["1", "2", "3"]
 
 
 @every_tutorial
 def test_every_section_is_checked(path):
     """Between two headings something is asserted; so is each of the three solutions."""
     checked, heading = True, ""
-    own = path.stem in WITH_SOLUTIONS
-    for kind, text in cells(path)[1:] if own else cells(path)[1:-2]:
+    for kind, text in cells(path)[1:]:
         if text.startswith("# ## What was learnt"):
             break
         if kind == "[markdown]" and text.startswith("# ## "):
@@ -139,8 +138,8 @@ def test_every_section_is_checked(path):
             checked, heading = False, text.splitlines()[0]
         checked = checked or (kind == "code" and re.search(r"assert |check_gradient\(", text) is not None)
     assert checked
-    solutions = (FOLDER / "solutions" / path.name).read_text(encoding="utf-8") if own else cells(path)[-1][1]
-    for solution in re.split(r"^# (?:## )?\d\. ", solutions, flags=re.M)[1:]:
+    solutions = (FOLDER / "solutions" / path.name).read_text(encoding="utf-8")
+    for solution in re.split(r"^# ## \d\. ", solutions, flags=re.M)[1:]:
         assert re.search(r"^assert |^check_gradient\(", solution, re.M)
 
 
