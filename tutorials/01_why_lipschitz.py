@@ -32,9 +32,10 @@ QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 # %% [markdown]
 # ## A picture first
 #
-# Real points come from a Gaussian with mean m and standard deviation s. Their density is $q(x)$. Generated points,
-# the *fakes*, come from a Gaussian with mean 0 and the same s. Their density is $p(x)$. We write q and p for what the
-# paper calls $q_{data}$ and $p_G$. D says for every x with which probability a point found there is real.
+# Real points come from a Gaussian with mean m and standard deviation s. Their density is $q(x)$. G takes random
+# numbers z and makes points $G(z)$ of them, the *fakes*. Here they come from a Gaussian with mean 0 and the same s.
+# Their density is $p(x)$. We write q and p for what the paper calls $q_{data}$ and $p_G$. D says for every x with
+# which probability a point found there is real.
 #
 # In the picture s is 1, and we pull the two apart: m is 1, then 4, then 8. The blue line is the best D there is. (It
 # is derived below. For now, take it as given that it is $q/(q + p)$.)
@@ -163,8 +164,8 @@ assert np.allclose(f_of_package, f)
 #
 # $$\frac{d}{dt}\log(1 + e^t) = \frac{e^t}{1 + e^t} = \frac1{e^{-t} + 1} = \mathrm{sigmoid}(t).$$
 #
-# It is worth the trouble for another reason. If f is −800, then D is so small that the computer calls it 0, and log 0
-# is −∞. The softplus of 800 is just 800.
+# There is another reason to write V in this way. If f is −800, then D is so small that the computer calls it 0, and
+# its logarithm is −∞. But the softplus of 800 is just 800.
 
 
 # %%
@@ -281,10 +282,11 @@ def draw(left, right):
     right.bar(place - 0.2, n_real, 0.4, color=GREY, label="real points")
     right.bar(place + 0.2, n_fake, 0.4, color=ORANGE, label="fakes")
     for (update, values), shade in zip(kept.items(), (0.2, 0.35, 0.5, 0.75, 1.0), strict=True):
-        right.step(np.arange(0.5, 7), [values[0], *values], color=BLUE, alpha=shade, label=f"f, {update} updates")
+        label = "f after 1, 10, …, 10 000 updates" if update == 10_000 else None
+        right.step(np.arange(0.5, 7), [values[0], *values], color=BLUE, alpha=shade, label=label)
     right.axhline(0, color="k", lw=0.6)
-    right.set(xlabel="box", ylim=(-9, 13), title="f where D has no limits")
-    right.legend(ncols=2, loc="upper left", fontsize=7)
+    right.set(xlabel="box", ylabel="f, and the number of points", ylim=(-9, 12), title="f where D has no limits")
+    right.legend(loc="upper left", fontsize=8)
 
 
 show(draw, "01_why_lipschitz_2", height=3.2)
@@ -318,16 +320,14 @@ show(draw, "01_why_lipschitz_2", height=3.2)
 for m, s in ((1, 1), (4, 1), (1, 0.1)):
     x = m / 2 + s * np.array([-1.0, 0.0, 2.0])
     q, p = density(x, m, s), density(x, 0, s)
-    dq, dp = (
-        (density(x + step, m, s) - density(x - step, m, s)) / (2 * step),
-        (density(x + step, 0, s) - density(x - step, 0, s)) / (2 * step),
-    )
+    dq = (density(x + step, m, s) - density(x - step, m, s)) / (2 * step)
+    dp = (density(x + step, 0, s) - density(x - step, 0, s)) / (2 * step)
     df_star = dq / q - dp / p  # (4)
     print(f"m = {m}, s = {s}: (4) at three points", df_star.round(3), f"  m/s² = {m / s**2:.0f}")
     assert np.allclose(df_star, m / s**2, rtol=1e-5)
     real, fake = sn.Mixture(np.array([[float(m)]]), s), sn.Mixture(np.array([[0.0]]), s)  # the package's Gaussians
-    assert np.allclose((real.log_density(x[:, None]) - fake.log_density(x[:, None])), m / s**2 * (x - m / 2))
-    assert np.allclose((real.grad_log_density(x[:, None]) - fake.grad_log_density(x[:, None]))[:, 0], m / s**2)
+    assert np.allclose(real.log_density(x[:, None]) - fake.log_density(x[:, None]), m / s**2 * (x - m / 2))
+    assert np.allclose(real.grad_log_density(x[:, None]) - fake.grad_log_density(x[:, None]), m / s**2)
 
 # %% [markdown]
 # ## Two kinds of worse
@@ -420,8 +420,8 @@ assert np.allclose([table[1, 0.1][1], table[1, 0.01][1]], [100, 10_000])
 # from where it should be. **It is told either nothing, or to move by 10 000.**
 #
 # The supports need not be disjoint for this. Two Gaussians overlap everywhere. It is enough that they are far apart,
-# compared with their widths. And real data are like this: in a space of many dimensions they lie near a thin surface,
-# and so do the outputs of G.
+# compared with their widths. Real data are believed to be like this. In a space of many dimensions they lie near a
+# thin surface, and so do the outputs of G, on a surface of their own.
 #
 # ## G against the best D
 #
@@ -539,16 +539,33 @@ assert gradient @ [0.6, 0.8] == np.linalg.norm(gradient) == 5
 assert 4.99 < steepest <= 5
 
 # %% [markdown]
-# There is a picture of it. Put a double cone with the slope K on any point of the graph of f. If f is K-Lipschitz,
-# the whole graph stays outside of the steep part, in the two flat sectors to the left and right. In the left panel
-# below, sin 2x stays within its sectors for K = 2, and leaves those for K = 1.
+# There is a picture of it. Choose a point of the graph of f, and draw the two lines with the slopes K and −K through
+# it. If f is K-Lipschitz, the graph stays between them, in the white sectors to the left and to the right, whichever
+# point was chosen. The graph of sin 2x does so for K = 2. For K = 1 it runs into the grey.
 
 # %%
-x = np.linspace(-3, 3, 601)
-inside = {K: np.all(np.abs(np.sin(2 * x) - np.sin(2 * 0.2)) <= K * np.abs(x - 0.2) + 1e-12) for K in (1, 2)}
-print("the graph of sin 2x stays in the sectors at x = 0.2:", {f"K = {K}": bool(yes) for K, yes in inside.items()})
-assert inside[2]
-assert not inside[1]
+x, x_0 = np.linspace(-3, 3, 601), 0.2
+inside = {K: np.abs(np.sin(2 * x) - np.sin(2 * x_0)) <= K * np.abs(x - x_0) + 1e-12 for K in (2, 1)}
+for K, points in inside.items():
+    print(f"K = {K}: {points.sum()} of {x.size} points of the graph are in the sectors")
+assert inside[2].all()
+assert not inside[1].all()
+
+
+# %%
+def draw(*axes):
+    for ax, K in zip(axes, (2, 1), strict=True):
+        up, down = (np.sin(2 * x_0) + sign * K * np.abs(x - x_0) for sign in (1, -1))
+        ax.fill_between(x, up, 10, color=GREY, alpha=0.3, lw=0)
+        ax.fill_between(x, down, -10, color=GREY, alpha=0.3, lw=0)
+        ax.plot(x, np.sin(2 * x), color=BLUE)
+        ax.plot(x[~inside[K]], np.sin(2 * x[~inside[K]]), ".", color=ORANGE, ms=4)
+        ax.plot(x_0, np.sin(2 * x_0), "o", color="k", ms=4)
+        verb = "stays in" if inside[K].all() else "leaves"
+        ax.set(xlabel="x", ylim=(-2.5, 2.5), title=f"K = {K}: sin 2x {verb} the sectors")
+
+
+show(draw, "01_why_lipschitz_3", height=2.8)
 
 # %% [markdown]
 # ## What the limit does, before any calculation
@@ -639,33 +656,34 @@ assert np.allclose([saturating, non_saturating], [1.93e-20, 100], rtol=1e-3, ato
 # %% [markdown]
 # At K = 10 the pushes are 0.0669 and 9.933, at K = 100 they are $2 \cdot 10^{-20}$ and 100. On the other side, at
 # K = 0.1, D hardly knows anything, and both pushes are about 0.05. So K trades the sharpness of D for the gradient of
-# G. In the paper K is 1, after normalisation, and this is not tuned.
+# G. The paper takes K = 1, and reports that this worked without any tuning.
 #
 # But K has to be seen beside the scale of the data. If the two points are at a distance of m, then the gap is at most
-# Km, and Km stands where K stands above. Whoever divides the data by 2 has divided K by 2.
+# Km, and Km stands in the loss where K stands above. Whoever divides the data by 2 has divided K by 2. Tutorial 7
+# shows how to choose K for data of another scale.
 
 
 # %%
 def draw(left, right):
-    x = np.linspace(-3, 3, 601)
-    left.plot(x, np.sin(2 * x), color=BLUE, label="sin 2x")
-    for K, color, style in ((2, GREEN, "-"), (1, ORANGE, "--")):
-        for sign in (1, -1):
-            label = f"slope ±{K}" if sign == 1 else None
-            left.plot(x, np.sin(0.4) + sign * K * (x - 0.2), style, color=color, lw=1, label=label)
-    left.plot(0.2, np.sin(0.4), "o", color="k", ms=4)
-    left.set(xlabel="x", ylim=(-2.5, 3.5), title="2-Lipschitz, and not 1-Lipschitz")
+    x = np.linspace(-0.25, 1.25, 50)
+    for K, color in ((0.5, GREEN), (1, BLUE), (2.5, ORANGE), (10, GREY)):
+        left.plot(x, K * (x - 0.5), color=color, label=f"K = {K}")
+    left.plot(0, -2.6, "s", color=ORANGE)
+    left.plot(1, -2.6, "s", color="k")
+    left.annotate("fake", (0, -2.6), (6, 5), textcoords="offset points", fontsize=8)
+    left.annotate("real", (1, -2.6), (-24, 5), textcoords="offset points", fontsize=8)
+    left.set(xlabel="x", ylabel="f", ylim=(-3, 3), title="the best f of (5), for two points")
     left.legend(loc="upper left", fontsize=8)
     K = np.geomspace(0.1, 100, 200)
     saturating, non_saturating = pushes(-K / 2, K)
     right.loglog(K, saturating, color=BLUE, label="saturating")
     right.loglog(K, non_saturating, color=ORANGE, label="non-saturating")
     right.axvline(1, color=GREY, ls=":")
-    right.set(xlabel="K", ylim=(1e-4, 200), title="the push that G gets from the best f of (5)")
+    right.set(xlabel="K", ylim=(1e-4, 200), title="the push that G gets from it")
     right.legend(loc="upper left")
 
 
-show(draw, "01_why_lipschitz_3", height=3.2)
+show(draw, "01_why_lipschitz_4", height=3.2)
 
 # %% [markdown]
 # ## G against the best D with a limit
@@ -691,9 +709,9 @@ assert np.all(np.abs(np.diff(limited)) <= 0.1 * 1.0)
 
 # %% [markdown]
 # With either cost the distance goes down steadily, and it does so in the same way at $s = 0.1$ and at $s = 0.01$. It
-# needs no knowledge of the widths. At the end G does not come to rest. It jumps to and fro across the real points, by
-# about αK/2 = 0.05, because the slope of D stays near 1 until the distance is smaller than $Ks^2$. A learning rate
-# that goes down in time takes care of that.
+# needs no knowledge of the widths. At the end G does not come to rest. It jumps to and fro across the middle of the
+# real points, each time by about αK/2 = 0.05. The reason is that the slope of f stays at K until the distance is
+# smaller than $Ks^2 = 0.01$. A learning rate that goes down in time takes care of that.
 #
 # ## A small f, trained by hand
 #
@@ -735,9 +753,9 @@ def train_line(K, updates):
 
 lines = {"no limit": train_line(np.inf, 10_000), "|w| ≤ 1": train_line(1.0, 10_000)}
 for name, records in lines.items():
-    print(f"{name}:  update      w      c    loss  saturating  non-saturating")
+    print(f"{name:8}  update      w      c    loss  saturating  non-saturating")
     for update, record in records.items():
-        print(f"{'':10} {update:6} {{:6.2f}} {{:6.2f}} {{:7.4f}} {{:11.4f}} {{:15.4f}}".format(*record))
+        print("{:16} {:6.2f} {:6.2f} {:7.4f} {:11.4f} {:15.4f}".format(update, *record))
 assert np.allclose(lines["no limit"][1][:2], [0.5, 0], atol=5e-3)
 assert np.allclose([lines["no limit"][update][0] for update in (100, 1000, 10_000)], [7.37, 12.68, 18.64], atol=5e-3)
 assert np.allclose(lines["no limit"][10_000][2:], [0.0012, 0.0119, 18.6239], atol=5e-5)
@@ -746,8 +764,8 @@ assert np.allclose(lines["|w| ≤ 1"][100], lines["|w| ≤ 1"][10_000])
 
 # %% [markdown]
 # Without a limit w is 7.37 after 100 updates, 12.68 after 1000, 18.64 after 10 000. It climbs for as long as we
-# train, and the two pushes part: 0.0119 and 18.6. So how well G learns would depend on how long D has been trained,
-# and D would have to be kept from becoming good. This is what people used to do.
+# train, # and the two pushes part: at the end they are 0.0119 and 18.6. So how well G learns would depend on how long
+# D has been trained, and somebody would have to watch that D does not become too good.
 #
 # With the limit, everything is over after 100 updates: $w = 1$, $c = -0.50$, a loss of 0.952 and pushes of 0.378 and
 # 0.622. These are the numbers from the pencil, up to the width of the Gaussians. And they stay. **D may be trained as
@@ -786,9 +804,9 @@ def train_network(normalizer):
 
 networks = {"no limit": train_network(sn.Identity()), "SN": train_network(sn.SpectralNorm())}
 for name, (records, _) in networks.items():
-    print(f"{name}:   update      loss   steepest  saturating  non-saturating")
+    print(f"{name:8}  update      loss   steepest  saturating  non-saturating")
     for update, record in records.items():
-        print(f"{'':10} {update:6} {{:9.2g}} {{:10.3g}} {{:11.2g}} {{:15.3g}}".format(*record))
+        print("{:16} {:9.2g} {:10.3g} {:11.2g} {:15.3g}".format(update, *record))
 assert networks["no limit"][0][100][1] > 5
 assert networks["SN"][0][100][1] < 1.1
 if not QUICK:
@@ -808,12 +826,14 @@ if not QUICK:
 # %%
 def draw(left, right):
     left.axhline(0, color=GREY)
-    left.plot(play(0.1, False, steps=8), "o-", color=ORANGE, ms=3, label="no limit, non-saturating")
+    left.plot(play(0.1, False, steps=1), "o-", color=ORANGE, label="no limit, non-saturating")
+    left.annotate("to −9, 81, −729, …", (0.5, -0.4), fontsize=8)
     left.plot(play(0.1, True, steps=40), color=GREEN, label="no limit, saturating")
-    left.plot(limited[:41], color=BLUE, label="slope at most 1")
-    left.set(xlabel="step of G", ylabel="distance to the real points", yscale="symlog", ylim=(-1e6, 1e8))
+    left.plot(limited[:41], color=BLUE, label="limit, non-saturating")
+    left.plot(limited_saturating[:41], "--", color=BLUE, label="limit, saturating")
+    left.set(xlabel="step of G", ylabel="distance to the real points", ylim=(-0.6, 2.2))
     left.set(title="G against the best D, s = 0.1")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc="upper right")
     right.axvspan(-2 * s, 2 * s, color=ORANGE, alpha=0.15, lw=0)
     right.axvspan(1 - 2 * s, 1 + 2 * s, color=GREY, alpha=0.25, lw=0)
     for name, color in (("no limit", ORANGE), ("SN", BLUE)):
@@ -824,7 +844,7 @@ def draw(left, right):
     right.legend(fontsize=8)
 
 
-show(draw, "01_why_lipschitz_4", height=3.3)
+show(draw, "01_why_lipschitz_5", height=3.3)
 
 # %% [markdown]
 # ## What was learnt
@@ -852,5 +872,5 @@ show(draw, "01_why_lipschitz_4", height=3.3)
 # 2. *(Pencil, then code.)* Which K gives G the longest saturating push in the problem of two points, and how long is
 #    it? Begin with the derivative of $K\,\mathrm{sigmoid}(-K/2)$ by K.
 # 3. *(Pencil, then code.)* Now in the plane: all fakes are at 0, and the real points are eight points on a circle of
-#    radius R around it. Solve (5). What do the graph of the best f look like, what is its loss, and what is its
+#    radius R around it. Solve (5). What does the graph of the best f look like, what is its loss, and what is its
 #    gradient at the fakes?
