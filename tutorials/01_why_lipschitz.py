@@ -271,6 +271,10 @@ assert np.array_equal(f_boxes.round(2), [-8.29, -1.10, 0.41, 1.39, 7.60, 0])
 #
 # So the difference between neighbouring boxes has no limit but our patience. And this difference is what G learns
 # from.
+#
+# The picture shows v(f) of the last section on the left: the real points pull to the right, the fakes to the left,
+# and the dot is where the two are equal. On the right are the six boxes. The bars are the numbers of points, and the
+# blue steps are f, the darker the later.
 
 
 # %%
@@ -820,7 +824,11 @@ if not QUICK:
 # %% [markdown]
 # It does. After 1000 updates the free network has a loss of about $10^{-9}$, a slope of about 80 at its steepest, and
 # pushes of about $10^{-7}$ and 26. The normalised one has a loss of 0.95, a slope of 1.0, and pushes of 0.38 and
-# 0.62. Nobody has told it the solution of (5), and it has found the line $x - \frac12$ between the two clouds.
+# 0.62. # Nobody has told it the solution of (5), and it has found the line $x - \frac12$ between the two clouds.
+#
+# The picture has both games side by side. On the left G moves against the best D: the distance should go down to 0.
+# On the right D is trained alone, and the darker a line is, the later it was drawn. The coloured bands are where the
+# fakes (orange) and the real points (grey) are.
 
 
 # %%
