@@ -93,9 +93,9 @@ show(draw, "01_why_lipschitz_1", panels=3, height=2.6)
 # $$f(x, \theta) = W^{L+1}a_L\big(W^L(a_{L-1}(W^{L-1}(\dots a_1(W^1x)\dots)))\big). \tag{1}$$
 #
 # Here $W^1, \dots, W^{L+1}$ are the matrices, whose numbers are what D learns. All of them together are θ. The upper
-# number counts layers and is no power. $a_l$ is the *activation*, the function that bends. We take
-# $\max(t, 0.1\,t)$ for every number t, the *leaky ReLU*: what is positive passes, and of what is negative a tenth
-# passes. The paper leaves out the biases $b^l$, which are added after each matrix, "for simplicity". We keep them.
+# number counts layers and is no power. $a_l$ is the *activation*, the function that bends. We take $\max(t, 0.1\,t)$
+# for every number t, the *leaky ReLU*: what is positive passes, and of what is negative a tenth passes. The paper
+# leaves out the biases $b^l$, which are added after each matrix, "for simplicity". We keep them.
 #
 # $$D(x, \theta) = \mathcal A(f(x, \theta)), \qquad \mathcal A(f) = \mathrm{sigmoid}(f) = \frac1{1 + e^{-f}}.\tag{2}$$
 #
@@ -647,7 +647,7 @@ assert np.isclose(sn.standard_d(np.array([0.5]), np.array([-0.5]))[0], smallest)
 #
 # ## What K decides
 #
-# With a large K we must come back to the hopeless case. # Let us see from where on the pushes are bad.
+# With a large K we must come back to the hopeless case. Let us see from where on the pushes are bad.
 
 # %%
 print("    K     loss  saturating  non-saturating")
@@ -716,17 +716,17 @@ assert np.abs(limited[20:]).max() < 0.05
 assert np.all(np.abs(np.diff(limited)) <= 0.1 * 1.0)
 
 # %% [markdown]
-# With either cost the distance goes down steadily, and it does so in the same way at $s = 0.1$ and at $s = 0.01$. It
-# needs no knowledge of the widths. At the end G does not come to rest. It jumps to and fro across the middle of the
-# real points, each time by about αK/2 = 0.05. The reason is that the slope of f stays at K until the distance is
-# smaller than $Ks^2 = 0.01$. A learning rate that goes down in time takes care of that.
+# With either cost the distance goes down steadily. And where s is ten times smaller, at 0.01, it goes down in the
+# very same way. It needs no knowledge of the widths. At the end G does not come to rest. It jumps to and fro across
+# the middle of the real points, each time by about αK/2 = 0.05. The reason is that the slope of f stays at K until
+# the distance is smaller than $Ks^2 = 0.01$. A learning rate that goes down in time takes care of that.
 #
 # ## A small f, trained by hand
 #
 # So far D was the best one, by decree. Now it has to learn. Its f shall be the smallest there is, $f(x) = wx + c$
 # with two numbers. The points are a hundred real ones around 1 and a hundred fakes around 0, with $s = 0.1$. They are
-# drawn in pairs, one on either side of the mean, so that their means are 1 and 0 exactly. The
-# derivatives follow from the one of softplus, as for one place above:
+# drawn in pairs, one on either side of the mean, so that their means are 1 and 0 exactly. The derivatives follow from
+# the one of softplus, as for one place above:
 #
 # $$\frac{\partial V}{\partial w} = \hat E_{real}\big[\mathrm{sigmoid}(-f(x))\,x\big] -
 # \hat E_{fake}\big[\mathrm{sigmoid}(f(x))\,x\big],$$
@@ -787,8 +787,7 @@ assert np.allclose(lines["|w| ≤ 1"][100], lines["|w| ≤ 1"][10_000])
 # the paper, *spectral normalisation*, divides each of them by its own Lipschitz constant. Then no layer makes a
 # distance larger, and the whole chain does not, either. What the constant of a matrix is, and how one gets it, is the
 # subject of tutorials 2 and 3. Here we use it without asking, to see whether a network does what the line did: three
-# matrices, 32 units in each hidden layer, Adam, and 64 fresh points of either kind for each
-# update.
+# matrices, 32 units in each hidden layer, Adam, and 64 fresh points of either kind for each update.
 
 # %%
 real, fake = sn.Mixture(np.array([[1.0]]), s), sn.Mixture(np.array([[0.0]]), s)
@@ -831,7 +830,7 @@ if not QUICK:
 # %% [markdown]
 # It does. After 1000 updates the free network has a loss of about $10^{-9}$, a slope of about 80 at its steepest, and
 # pushes of about $10^{-7}$ and 26. The normalised one has a loss of 0.95, a slope of 1.0, and pushes of 0.38 and
-# 0.62. # Nobody has told it the solution of (5), and it has found the line $x - \frac12$ between the two clouds.
+# 0.62. Nobody has told it the solution of (5), and it has found the line $x - \frac12$ between the two clouds.
 #
 # The picture has both games side by side. On the left G moves against the best D: the distance should go down to 0.
 # On the right D is trained alone, and the darker a line is, the later it was drawn. The coloured bands are where the
