@@ -6,6 +6,9 @@ A figure is a module with
 - `draw(data) -> Figure`, which makes no numbers;
 - `facts(data) -> dict of str`, the numbers that its caption states;
 - `TITLE` and `CAPTION`, a format string over the facts.
+
+One may have a `table(data)` in Markdown and a `table_csv(data)`, too. One that shows the data of another figure in its
+own way names it: `DATA = "settings"`, and computes nothing.
 """
 
 NAMES = (
@@ -18,7 +21,13 @@ NAMES = (
     "sigma_in_training",
     "lambda_in_training",
     "training_time",
+    "settings",
+    "samples",
+    "n_dis",
+    "last_width",
+    "reparametrisation",
     "lipschitz_constant",
+    "concentration",
     "fidelity",
     "benchmark_table",
 )

@@ -38,12 +38,19 @@ def recompute(name: str, home: Path, cache: Path, quick: bool, jobs: int) -> Non
     write(home / f"{name}.npz", lambda file: np.savez_compressed(file, **data))
 
 
+def data_of(name: str, home: Path) -> Path:
+    """Return the file of a figure's data, which may be those of another figure."""
+    return home / f"{getattr(module(name), 'DATA', name)}.npz"
+
+
 def draw(name: str, home: Path) -> None:
-    """Draw a figure from its kept data into .png and .svg (and .gif, if it moves)."""
+    """Draw a figure from its kept data into .png and .svg (and .gif, if it moves), and write its table, if any."""
     from figures import style
 
-    figure, data = module(name), read(home / f"{name}.npz")
+    figure, data = module(name), read(data_of(name, home))
     style.save(figure.draw(data), home / name)
+    if hasattr(figure, "table_csv"):
+        write_text(home / f"{name}.csv", figure.table_csv(data))
     if hasattr(figure, "animate"):
         figure.animate(data, home / f"{name}.gif")
 
@@ -56,11 +63,11 @@ def gallery(home: Path) -> str:
         "the data."
     ]
     for name in NAMES:
-        if (home / f"{name}.npz").exists():
-            figure, data = module(name), read(home / f"{name}.npz")
+        if data_of(name, home).exists():
+            figure, data = module(name), read(data_of(name, home))
             caption = " ".join(figure.CAPTION.format(**figure.facts(data)).split())
             moving = f"\n\n![{figure.TITLE}, moving]({name}.gif)" if hasattr(figure, "animate") else ""
-            links = f"[SVG]({name}.svg) · [data]({name}.npz) · [script]({name}.py)"
+            links = f"[SVG]({name}.svg) · [data]({data_of(name, home).name}) · [script]({name}.py)"
             table = f"\n\n{figure.table(data)}" if hasattr(figure, "table") else ""
             parts.append(f"## {figure.TITLE}\n\n![{figure.TITLE}]({name}.png){moving}\n\n{caption}{table}\n\n{links}")
     return "\n\n".join(parts) + "\n"
@@ -89,10 +96,10 @@ def main(arguments: list[str]) -> int:
     home.mkdir(parents=True, exist_ok=True)
     for name in options.names or NAMES:
         began = time.perf_counter()
-        if options.recompute or options.quick:
+        if (options.recompute or options.quick) and hasattr(module(name), "compute"):
             recompute(name, home, options.cache, options.quick, options.jobs)
-        if not (home / f"{name}.npz").exists():
-            print(f"{name:22} no data yet: python -m figures --recompute {name}")
+        if not data_of(name, home).exists():
+            print(f"{name:22} no data yet: python -m figures --recompute {data_of(name, home).stem}")
             continue
         draw(name, home)
         print(f"{name:22} {module(name).TITLE} ({time.perf_counter() - began:.1f} s)", flush=True)

@@ -45,7 +45,7 @@ TARGETS: dict[str, dict[str, Any]] = {
 STEPS = {"A": 6000, "B": 12_000, "C": 8000, "D": 3000, "E": 3000, "F": 3000}
 """Generator updates. A to C have a fifth or a tenth of the rate of D to F, and two of them one update of D for five."""
 
-SMALL = {"d_width": 8, "g_width": 8, "batch": 8, "steps": 40}
+SMALL = {"d_width": 8, "g_width": 8, "batch": 8, "steps": 8}
 """What `--quick` puts in their place: to see that it works."""
 
 
