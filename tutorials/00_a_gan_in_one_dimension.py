@@ -403,7 +403,7 @@ assert np.allclose(game[[20, 50, 200, 500, 1000, 1500], 0], [0.31, 2.19, 2.89, 2
 #
 # In the picture on the right, D is drawn at five moments; the darker the line, the later. The orange point on a line
 # is at the mean of the fakes, and the number beside it is the update. The slope of D there is what G learns from. It
-# is never steep, although the line may be steep elsewhere: the fakes lie on the flat side of the bend.
+# is small at all five points, although the line may be steep elsewhere: the fakes lie on the flat side of the bend.
 
 
 # %%
