@@ -383,6 +383,7 @@ def play(steps=1500, head_start=0, largest=np.inf, saturating=False):
         D_numbers = np.array([np.clip(w1, -largest, largest), b, np.clip(w2, -largest, largest)])
         if update >= 0:
             x_fake = mu + std * rng.standard_normal(64)
+            # the two gradients of G do not depend on x_real
             _, dmu_saturating, dmu_non_saturating = gradients(D_numbers, x_real, x_fake)
             mu = mu - alpha * (dmu_saturating if saturating else dmu_non_saturating)  # downhill
             history.append((mu, *D_numbers))
@@ -434,7 +435,8 @@ show(draw, "00_a_gan_in_one_dimension_2")
 # $$V = \int \Big(q(x)\log D(x) + p(x)\log(1 - D(x))\Big)\,dx.$$
 #
 # If D may be any function, then its value at one x has no influence on its value at another. So we can look for the
-# best value at each x separately. There q and p are just two numbers. The derivative by D has to be zero:
+# best value at each x separately. There q and p are just two numbers. The derivative of $q\log D + p\log(1 - D)$ by D
+# has to be zero:
 #
 # $$\frac qD - \frac p{1 - D} = 0$$
 # $$q\,(1 - D) = p\,D$$
