@@ -286,8 +286,9 @@ assert np.median(kept[20:]) < 1.1
 assert np.median(anew) > 1.2
 
 # %% [markdown]
-# At the start W and $\tilde u$ are random, and $\sigma(\bar W)$ is 1.35. One update and one iteration later it is 1.11, and from
-# then on its median is 1.06. With a new $\tilde u$ at each update the median is 1.31, at the same price.
+# At the start W and $\tilde u$ are random, and $\sigma(\bar W)$ is 1.35. One update and one iteration later it is
+# 1.11, and from then on its median is 1.06. With a new $\tilde u$ at each update the median is 1.31, at the same
+# price.
 #
 # The last line is a surprise. The median of the cosine is 0.39, which is an angle of 67°. So $\tilde u$ seldom
 # points along $u_1$! The two numbers before it say why this does little harm. The second singular value is only 3 per
