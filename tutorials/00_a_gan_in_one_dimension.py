@@ -124,7 +124,8 @@ assert np.array_equal(D.round(4), [0.7311, 0.8808, 0.4750, 0.4502])
 
 # %% [markdown]
 # The package has the same network for layers of any width. There $w^1$ and $w^2$ are matrices with one row and one
-# column, and the points are the rows of an array with one column. The second bias is 0.
+# column, and the points are the rows of an array with one column. The second bias is 0. Besides f, `forward` returns
+# what the way back will need (every a and every h). We call this record the *tape*.
 
 # %%
 W_of_package = [np.array([[w1]]), np.array([[w2]])]
@@ -180,7 +181,8 @@ assert np.isclose(loss, -V)
 # $$\mathrm{sigmoid}(f) = (1 + e^{-f})^{-1}$$
 # $$\frac{dD}{df} = (1 + e^{-f})^{-2}\,e^{-f} = \frac1{1 + e^{-f}} \cdot \frac{e^{-f}}{1 + e^{-f}} = D\,(1 - D).$$
 #
-# So a real point, whose term in V is $\frac1n\log D$ with $n = 2$, contributes
+# Let n be the number of points of each kind; here $n = 2$. A real point has the term $\frac1n\log D$ in V, and so it
+# contributes
 #
 # $$\frac{\partial V}{\partial f} = \frac1n \cdot \frac1D \cdot D(1 - D) = \frac{1 - D}n,$$
 #
@@ -206,7 +208,8 @@ assert np.allclose(np.concatenate(sn.standard_d(f[:2], f[2:])[1:]), -df)  # of t
 #
 # $$\frac{\partial f}{\partial w^2} = h, \qquad \frac{\partial f}{\partial h} = w^2.$$
 #
-# The slope of the leaky ReLU is 1 where a is positive, and 0.1 where it is negative. The derivative of V by the
+# The slope of the leaky ReLU is 1 where a is positive, and 0.1 where it is negative. (At $a = 0$ it has a bend and no
+# slope. None of our points is there.) The derivative of V by the
 # pre-activation is needed so often that it has a letter of its own, δ:
 #
 # $$\delta = \frac{\partial V}{\partial a} = \frac{\partial V}{\partial f}\cdot w^2 \cdot
@@ -238,19 +241,26 @@ assert [round(d, 4) for d in (dw1, db, dw2)] == [0.1982, 0.0739, 0.6449]
 
 
 # %%
-def V_of(w1, b, w2):
-    """Compute V at the four points, from the three numbers of D."""
+def D_at(x, D_numbers):
+    """Compute D at the points x, from its three numbers (w¹, b, w²)."""
+    w1, b, w2 = D_numbers
     a = w1 * x + b
-    D = sigmoid(w2 * np.maximum(a, 0.1 * a))
-    return np.mean(np.log(D[:2])) + np.mean(np.log(1 - D[2:]))
+    h = np.maximum(a, 0.1 * a)
+    return sigmoid(w2 * h)
 
 
+def V_of(D_numbers, x_real, x_fake):
+    """Compute V, from the three numbers of D and the points."""
+    return np.mean(np.log(D_at(x_real, D_numbers))) + np.mean(np.log(1 - D_at(x_fake, D_numbers)))
+
+
+D_numbers = np.array([w1, b, w2])
 step = 1e-5
-by_differences = [
-    (V_of(w1 + step, b, w2) - V_of(w1 - step, b, w2)) / (2 * step),
-    (V_of(w1, b + step, w2) - V_of(w1, b - step, w2)) / (2 * step),
-    (V_of(w1, b, w2 + step) - V_of(w1, b, w2 - step)) / (2 * step),
-]
+by_differences = []
+for direction in np.eye(3):  # (1, 0, 0) changes w¹ alone, (0, 1, 0) changes b alone, (0, 0, 1) changes w² alone
+    V_up = V_of(D_numbers + step * direction, x_real, x_fake)
+    V_down = V_of(D_numbers - step * direction, x_real, x_fake)
+    by_differences.append((V_up - V_down) / (2 * step))
 (dW1, dW2), (db1, _) = sn.backward(W_of_package, tape, df[:, None], slope=0.1)
 
 print("by differences:", np.round(by_differences, 4))
@@ -271,10 +281,11 @@ assert np.allclose([dW1.item(), db1.item(), dW2.item()], [dw1, db, dw2])
 
 # %%
 alpha = 0.3
-V_next = V_of(w1 + alpha * dw1, b + alpha * db, w2 + alpha * dw2)
+next_numbers = D_numbers + alpha * np.array([dw1, db, dw2])
+V_next = V_of(next_numbers, x_real, x_fake)
 
-print(f"w¹ = {w1 + alpha * dw1:.4f}, b = {b + alpha * db:.4f}, w² = {w2 + alpha * dw2:.4f}: V = {V_next:.4f}")
-assert np.allclose([w1 + alpha * dw1, b + alpha * db, w2 + alpha * dw2], [2.0595, -0.9778, 0.6935], atol=5e-5)
+print("w¹, b, w² =", next_numbers.round(4), f" V = {V_next:.4f}")
+assert np.array_equal(next_numbers.round(4), [2.0595, -0.9778, 0.6935])
 assert round(V_next, 4) == -0.7250
 
 # %% [markdown]
@@ -298,9 +309,9 @@ assert round(V_next, 4) == -0.7250
 # $$\frac{\partial}{\partial\mu}\Big({-\hat E[\log D]}\Big) = \sum -\frac{1 - D}n \cdot \frac{\partial f}{\partial x}
 # = -\tfrac12(0.5250 + 0.5498) \cdot 0.1 = -0.0537.$$
 #
-# G goes downhill, $\mu - \alpha \cdot (-0.0537) = -1 + 0.0161 = -0.9839$: to the right, where the real points are.
-# Look at what has told it so. It is $\partial f/\partial x$, **the slope of D at the fakes**. G never sees a real
-# point.
+# G goes downhill, with the same α: $\mu - \alpha \cdot (-0.0537) = -1 + 0.0161 = -0.9839$: to the right, where the
+# real points are. Look at what has told it so. It is $\partial f/\partial x$, **the slope of D at the fakes**. G never
+# sees a real point.
 
 # %%
 df_dx = w2 * slope[2:] * w1
@@ -333,14 +344,15 @@ def gradients(D_numbers, x_real, x_fake):
     a = w1 * x + b
     h = np.maximum(a, 0.1 * a)
     D = sigmoid(w2 * h)  # (1), (2)
-    df = np.concatenate([(1 - D[:n]) / n, -D[n:] / n])
+    D_real, D_fake = D[:n], D[n:]
+    df = np.concatenate([(1 - D_real) / n, -D_fake / n])
     slope = np.where(a > 0, 1.0, 0.1)
     delta = df * w2 * slope
     dV = np.array([np.sum(delta * x), np.sum(delta), np.sum(df * h)])
 
     df_dx = (w2 * slope * w1)[n:]
-    saturating = np.mean(-D[n:] * df_dx)
-    non_saturating = np.mean(-(1 - D[n:]) * df_dx)
+    saturating = np.mean(-D_fake * df_dx)
+    non_saturating = np.mean(-(1 - D_fake) * df_dx)
     return dV, saturating, non_saturating
 
 
@@ -349,25 +361,31 @@ print("again:", dV.round(4), round(dmu_again, 4))
 assert np.allclose([*dV, dmu_again], [dw1, db, dw2, dmu])
 
 
-# %%
-def play(steps=1500, head_start=0, largest=np.inf, saturating=False, rng=None):
-    """Let D and G move in turn. Return μ and the numbers of D after every update of G.
+# %% [markdown]
+# The function `play` is the game. It has three switches, which stay off in the first game and are explained when we
+# need them: D may take some steps before the game begins (`head_start`), its numbers may have a limit (`largest`), and
+# G may use the other cost (`saturating`).
 
-    D may take `head_start` steps before G takes its first. The absolute values of w¹ and w² are kept at most `largest`.
-    """
-    rng = rng or np.random.default_rng(0)
+
+# %%
+def play(steps=1500, head_start=0, largest=np.inf, saturating=False):
+    """Let D and G move in turn. Return μ, w¹, b and w² at the beginning of the game and after every update of G."""
+    rng = np.random.default_rng(0)
     D_numbers, mu = np.array([2.0, -1.0, 0.5]), -1.0
-    history = [(mu, *D_numbers)]
-    for update in range(-head_start, steps):
+    history = []
+    for update in range(-head_start, steps):  # before update 0, D moves alone
+        if update == 0:
+            history.append((mu, *D_numbers))
         x_real = mean_real + std * rng.standard_normal(64)
         x_fake = mu + std * rng.standard_normal(64)
-        dV, *_ = gradients(D_numbers, x_real, x_fake)
-        D_numbers = D_numbers + alpha * dV  # uphill
-        D_numbers[[0, 2]] = np.clip(D_numbers[[0, 2]], -largest, largest)
+        dV, _, _ = gradients(D_numbers, x_real, x_fake)
+        w1, b, w2 = D_numbers + alpha * dV  # uphill
+        D_numbers = np.array([np.clip(w1, -largest, largest), b, np.clip(w2, -largest, largest)])
         if update >= 0:
             x_fake = mu + std * rng.standard_normal(64)
-            _, *dmu = gradients(D_numbers, x_real, x_fake)
-            mu = mu - alpha * dmu[0 if saturating else 1]  # downhill
+            # the two gradients of G do not depend on x_real
+            _, dmu_saturating, dmu_non_saturating = gradients(D_numbers, x_real, x_fake)
+            mu = mu - alpha * (dmu_saturating if saturating else dmu_non_saturating)  # downhill
             history.append((mu, *D_numbers))
     return np.array(history)
 
@@ -384,7 +402,9 @@ assert np.allclose(game[[20, 50, 200, 500, 1000, 1500], 0], [0.31, 2.19, 2.89, 2
 # update 1000 it is 2.00. By then $w^2$ is 0.00, so that D says ½ to every point. G has won, and D has nothing left to
 # say.
 #
-# In the picture on the right, D is drawn at five moments. Its slope at the orange points is what G learns from.
+# In the picture on the right, D is drawn at five moments; the darker the line, the later. The orange point on a line
+# is at the mean of the fakes, and the number beside it is the update. The slope of D there is what G learns from. It
+# is small at all five points, although the line may be steep elsewhere: the fakes lie on the flat side of the bend.
 
 
 # %%
@@ -392,13 +412,13 @@ def draw(left, right):
     left.axhline(mean_real, color=GREY)
     left.plot(game[:, 0], color=ORANGE)
     left.set(xlabel="update", ylabel="μ", title="G's number: it overshoots, and returns")
-    for update, shade in zip((0, 20, 50, 200, 1000), (0.25, 0.4, 0.6, 0.8, 1.0), strict=True):
-        mu, w1, b, w2 = game[update]
-        a = w1 * line + b
-        right.plot(line, sigmoid(w2 * np.maximum(a, 0.1 * a)), color=BLUE, alpha=shade)
-        D_at_mu = sigmoid(w2 * max(w1 * mu + b, 0.1 * (w1 * mu + b)))
+    for update, shade in ((0, 0.25), (20, 0.4), (50, 0.6), (200, 0.8), (1000, 1.0)):
+        mu, *D_numbers = game[update]
+        D_at_mu = D_at(mu, D_numbers)
+        right.plot(line, D_at(line, D_numbers), color=BLUE, alpha=shade)
         right.plot(mu, D_at_mu, "o", color=ORANGE)
-        right.annotate(str(update), (mu, D_at_mu), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        offset = -14 if update in (50, 200) else 7  # below the point or above it, so that no two numbers meet
+        right.annotate(str(update), (mu, D_at_mu), (0, offset), textcoords="offset points", ha="center", fontsize=8)
     right.set(xlabel="x", ylabel="D(x)", ylim=(0, 1), title="D, and the mean of the fakes, at five updates")
 
 
@@ -415,14 +435,24 @@ show(draw, "00_a_gan_in_one_dimension_2")
 # $$V = \int \Big(q(x)\log D(x) + p(x)\log(1 - D(x))\Big)\,dx.$$
 #
 # If D may be any function, then its value at one x has no influence on its value at another. So we can look for the
-# best value at each x separately. There q and p are just two numbers. The derivative by D has to be zero:
+# best value at each x separately. There q and p are just two numbers. The derivative of $q\log D + p\log(1 - D)$ by D
+# has to be zero:
 #
 # $$\frac qD - \frac p{1 - D} = 0$$
 # $$q\,(1 - D) = p\,D$$
+# $$q = (q + p)\,D$$
 # $$D^* = \frac q{q + p}.$$
 #
-# What is the f behind it? Let us solve $D = 1/(1 + e^{-f})$ for f: $e^{-f} = \frac1D - 1 = \frac{1 - D}D$, and so $f =
-# \log\frac D{1 - D}$. For the best D this is $\log\frac{q/(q + p)}{p/(q + p)}$, and
+# (The star marks the best one. It is a maximum and not a minimum, because the second derivative,
+# $-q/D^2 - p/(1 - D)^2$, is negative.)
+#
+# What is the f behind it? Let us solve $D = 1/(1 + e^{-f})$ for f:
+#
+# $$1 + e^{-f} = \frac1D$$
+# $$e^{-f} = \frac1D - 1 = \frac{1 - D}D$$
+# $$f = \log\frac D{1 - D}.$$
+#
+# For the best D we have $D^* = q/(q + p)$ and $1 - D^* = p/(q + p)$. Their quotient is $q/p$, and so
 #
 # $$f^*(x) = \log q(x) - \log p(x). \tag{3}$$
 #
@@ -480,23 +510,15 @@ assert round(pushes[1]) == 300
 # ## Too good, played
 #
 # Our neuron is not the best D there is, but it can become rather good. Let it take 1000 steps before G takes its
-# first. Its V rises from −0.84 to −0.02, which is nearly 0. Its slope on the steep side, $|w^1w^2|$, rises from 1 to
-# 39.3.
+# first: this is the switch `head_start`. Its V rises from −0.84 to −0.02, which is nearly 0. Its slope on the steep
+# side, $|w^1w^2|$, rises from 1 to 39.3.
 
 # %%
-first_numbers = play(steps=1, head_start=1000)[1, 1:]
+first_numbers = play(steps=1, head_start=1000)[0, 1:]
 rng = np.random.default_rng(1)
 x_real, x_fake = mean_real + std * rng.standard_normal(2000), -1 + std * rng.standard_normal(2000)
-
-
-def objective(D_numbers, x_real, x_fake):
-    """Compute V."""
-    w1, b, w2 = D_numbers
-    f_real, f_fake = (w2 * np.maximum(w1 * x + b, 0.1 * (w1 * x + b)) for x in (x_real, x_fake))
-    return np.mean(np.log(sigmoid(f_real))) + np.mean(np.log(1 - sigmoid(f_fake)))
-
-
-V_before, V_after = (objective(numbers, x_real, x_fake) for numbers in ([2, -1, 0.5], first_numbers))
+V_before = V_of(np.array([2, -1, 0.5]), x_real, x_fake)
+V_after = V_of(first_numbers, x_real, x_fake)
 steepest = abs(first_numbers[0] * first_numbers[2])
 print(f"V: {V_before:.2f}, after 1000 steps {V_after:.2f}; steepest slope: 1.00, after 1000 steps {steepest:.1f}")
 assert [round(V_before, 2), round(V_after, 2), round(steepest, 1)] == [-0.84, -0.02, 39.3]
@@ -529,7 +551,8 @@ assert np.allclose(stuck[[1, 20, 50, 300, 1000], 0], [-0.99, -0.77, 3.60, 3.81, 
 #
 # $$|f(x) - f(x')| \le 1 \cdot |x - x'|$$
 #
-# for all points x and x′. A function like this is called *1-Lipschitz*. Here the simplest means will do: after every
+# for all points x and x′: on the way from x to x′ f rises or falls by no more than 1 for each unit of the way. A
+# function like this is called *1-Lipschitz*. Here the simplest means will do: after every
 # step of D, a number that is above 1 is set to 1, and one that is below −1 to −1. Then we play as before, with and
 # without the 1000 steps in advance.
 
@@ -540,25 +563,32 @@ print("update           ", *(f"{update:6}" for update in (0, 1, 20, 50, 100, 200
 for name, run in (("none", calm), ("1000 steps", calm_again)):
     print(f"μ, ahead: {name:10}", *(f"{run[update, 0]:5.2f} " for update in (0, 1, 20, 50, 100, 200, 500, 1500)))
 print("farthest μ:", calm[:, 0].max().round(2), calm_again[:, 0].max().round(2))
-print("steepest slope:", np.abs(calm_again[1:, 1] * calm_again[1:, 3]).max())
+print("steepest slope:", np.abs(calm_again[:, 1] * calm_again[:, 3]).max())
+first_arrivals = [int(np.argmax(run[:, 0] >= 2)) for run in (game, calm, calm_again)]
+print("update at which μ first reaches 2: no bound", first_arrivals[0], "; bound", first_arrivals[1:])
 assert np.allclose(calm[[1, 50, 500, 1500], 0], [-0.99, 0.75, 1.96, 1.84], atol=0.005)
 assert np.allclose(calm_again[[1, 50, 500, 1500], 0], [-0.98, 1.71, 1.96, 2.14], atol=0.005)
 assert np.allclose([calm[:, 0].max(), calm_again[:, 0].max()], 2.47, atol=0.005)
-assert np.abs(calm_again[1:, 1] * calm_again[1:, 3]).max() <= 1
+assert np.abs(calm_again[:, 1] * calm_again[:, 3]).max() <= 1
+assert first_arrivals == [42, 69, 57]
 
 # %% [markdown]
 # The 1000 steps do no harm any more. The first step of G is short in both runs, to −0.99 and to −0.98, and neither
 # ever gets beyond 2.47. D cannot become too good, because what it may become has a limit that does not depend on how
-# long it is trained. There is a price. G needs about 100 updates to arrive, where without the bound and without a head
-# start it needed 50, and at update 1500 it still swings about the goal: it is at 1.84 in one run and at 2.14 in the
-# other.
+# long it is trained. There is a price. G first reaches 2 at update 69, or at update 57 if D is ahead. In the first
+# game, without a bound and without a head start, it did so at update 42. And at update 1500 it still swings about the
+# goal: it is at 1.84 in one run and at 2.14 in the other.
+#
+# On the left of the picture is f when G begins to move. The fakes lie on the orange strip and the real points on the
+# grey one. Without the bound, f is steep on the orange strip and far below 0. With it, f is almost flat there. On the
+# right is what each of them does to μ.
 
 
 # %%
 def draw(left, right):
     for (w1, b, w2), color, label in (
         (first_numbers, ORANGE, "no bound"),
-        (calm_again[1, 1:], BLUE, "slope at most 1"),
+        (calm_again[0, 1:], BLUE, "slope at most 1"),
     ):
         a = w1 * line + b
         left.plot(line, w2 * np.maximum(a, 0.1 * a), color=color, label=label)
@@ -615,10 +645,12 @@ for number in (0.3, -7.0):
 # The solutions are in [solutions/00_a_gan_in_one_dimension.py](solutions/00_a_gan_in_one_dimension.py).
 #
 # 1. *(Pencil.)* Let $w^2 = 0$, and $w^1$, b and the four points as above. What are V and its three derivatives? Which
-#    of the three numbers will move in the first step, and which in the second?
+#    of the three numbers of D will move in its first step, and which in its second?
 # 2. *(Pencil.)* The hinge loss (16) puts $V_D = \hat E[\min(0, -1 + f(x))] + \hat E[\min(0, -1 - f(G(z)))]$ in the
 #    place of V, and has no sigmoid. Take $w^1 = 2$, $b = -1$, $w^2 = 0.4$ and the four points as above. Which of the
-#    points have a say in D's next step? Compute the three derivatives.
-# 3. *(Pencil, then code.)* Let the fakes have the standard deviation 1 instead of ½. Compute $f^*$. Where is its slope
-#    0, and is there a bound for its slope on the whole line? How long is the gradient of −log D at $x = -2$, and at $x
-#    = -10$?
+#    points have a say in D's next step, that is, at which of them is the derivative of $V_D$ by f not 0? Compute the
+#    derivatives of $V_D$ by the three numbers of D.
+# 3. *(Pencil, then code.)* Let the fakes have the standard deviation 1 instead of ½, and the mean −1 as before; the
+#    real points stay as they are. Compute $f^*$. Where is its slope 0, and is there a bound for its slope on the whole
+#    line? How long is the derivative of −log D by x, for D = sigmoid(f*), at $x = -2$ and at $x = -10$? Check $f^*$
+#    and its slope in code, against the two densities.

@@ -71,6 +71,9 @@ assert np.allclose([dw1, db, dw2], [0.34, 0.16, 1.3])
 #
 # $$f^*(x) = \log q - \log p = -2(x - 2)^2 + \tfrac12(x + 1)^2 + \log 2.$$
 #
+# (This time the factors in front of the exponentials do not cancel. A density has a factor of one over its standard
+# deviation, and $\log\frac1{1/2} - \log\frac11 = \log 2$.)
+#
 # Its slope is $-4(x - 2) + (x + 1) = 9 - 3x$. It is 0 at $x = 3$, beyond the data: there D changes its mind, because a
 # point so far to the right is more likely a fake than a real one. The slope grows without bound in both directions, so
 # no constant serves the whole line.

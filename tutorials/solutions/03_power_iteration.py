@@ -22,16 +22,30 @@ assert np.isclose(sn.power_iteration(w, np.ones(1)).sigma, np.linalg.norm(w))
 # %% [markdown]
 # ## 2. One per cent
 #
-# The error is at most $\frac12\sigma_1\sin^2\varphi \le \frac12\sigma_1\tan^2\varphi$, so $\tan^2\varphi \le 0.02$ is
-# enough. The first $\tilde v$ comes from half an iteration, hence the k-th one has
-# $\tan\varphi \le r^{2k-1}\tan\theta_0$. This asks for $r^{4k-2}\cdot 100 \le 0.02$, or
-# $(4k - 2)\log 0.9 \le \log(2\cdot 10^{-4})$. So $4k - 2 \ge 80.8$, and $k = 21$.
+# With two singular values we have the formula $\hat\sigma^2 = \sigma_1^2(1 - (1 - r^2)\sin^2\varphi)$. It asks for
+#
+# $$1 - 0.19\,\sin^2\varphi \ge 0.99^2$$
+# $$\sin^2\varphi \le 0.0199/0.19 = 0.1047$$
+# $$\tan^2\varphi = \frac{\sin^2\varphi}{1 - \sin^2\varphi} \le 0.1170$$
+# $$\tan\varphi \le 0.3420.$$
+#
+# The k-th $\tilde v$ has $\tan\varphi = r^{2k-1}\tan\theta_0$. So $0.9^{2k-1} \le 0.0342$, which means
+# $2k - 1 \ge \log 0.0342/\log 0.9 = 32.04$, and $k = 17$.
+#
+# If only r is known, then $\cos\varphi \ge 0.99$ is enough, which is $\tan\varphi \le 0.1425$. Now
+# $\tan\varphi \le r^{2k-1}\tan\theta_0$, and $2k - 1 \ge \log 0.01425/\log 0.9 = 40.35$ gives $k = 21$. The package has
+# a function for the second question.
 
 # %%
-k = np.ceil((np.log(2e-4) / np.log(0.9) + 2) / 4)
-print("iterations:", k, "  by the package:", sn.iterations_needed(accuracy=0.01, r=0.9, tan_angle=10.0))
-assert k == 21
-assert sn.iterations_needed(accuracy=0.01, r=0.9, tan_angle=10.0) == 21
+for k in (16, 17):
+    W = np.diag([1.0, 0.9])
+    _, sigma, _ = sn.power_iteration(W, np.array([1.0, 10.0]) / np.sqrt(101), k)
+    print(f"two singular values, {k} iterations: σ̂ = {sigma:.4f}")
+    assert (sigma >= 0.99) == (k == 17)
+
+enough = sn.iterations_needed(accuracy=0.01, r=0.9, tan_angle=10.0)
+print("only r is known, by the package:", enough)
+assert enough == 21 == np.ceil((np.log(np.tan(np.arccos(0.99)) / 10) / np.log(0.9) + 1) / 2)
 
 # %% [markdown]
 # ## 3. Two equal singular values

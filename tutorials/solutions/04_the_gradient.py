@@ -23,14 +23,21 @@ W_bar, G = W / sigma, np.array([[1.0, 2.0], [3.0, -1.0]])
 # $$\frac{\partial V}{\partial W} = \frac1{10}\Big(u_1v_1^T + \tfrac12u_2v_2^T - 1.25\,u_1v_1^T\Big) =
 # -0.025\,u_1v_1^T + 0.05\,u_2v_2^T.$$
 #
+# Written out, $\lambda u_1v_1^T$ has the entries 0.75 and 1 in its first column, and
+#
+# $$\frac{\partial V}{\partial W} = \frac1{10}\begin{pmatrix} 0.6 - 0.75 & -0.4 \\ 0.8 - 1 & 0.3 \end{pmatrix} =
+# \begin{pmatrix} -0.015 & -0.04 \\ -0.02 & 0.03 \end{pmatrix}.$$
+#
 # The first singular value falls and the second one grows. V would like a longer $\bar W$; since the first direction
 # is fixed to the length 1, all that is left is to let the second one catch up.
 
 # %%
 lam = np.sum(W_bar * W_bar)
 dW = (W_bar - lam * uv) / sigma
+print("∂V/∂W =", dW.round(4).tolist())
 print("λ =", lam.round(4), "  along u₁v₁ᵀ and u₂v₂ᵀ:", np.sum(dW * uv).round(4), np.sum(dW * second).round(4))
 assert np.isclose(lam, 1.25)
+assert np.allclose(dW, [[-0.015, -0.04], [-0.02, 0.03]])
 assert np.allclose([np.sum(dW * uv), np.sum(dW * second)], [-0.025, 0.05])
 assert np.allclose(np.linalg.svd(W + 0.1 * dW, compute_uv=False), [10 - 0.0025, 5 + 0.005])
 
@@ -66,7 +73,14 @@ assert grown > 0
 # %%
 lengths = np.linalg.norm(W, axis=1, keepdims=True)
 rows = W / lengths
-dW_rows = (G - np.sum(G * rows, axis=1, keepdims=True) * rows) / lengths
+lams = np.sum(G * rows, axis=1, keepdims=True)  # one for each row
+dW_rows = (G - lams * rows) / lengths
+
+
+def V_of(W):
+    return np.sum(G * W / np.linalg.norm(W, axis=1, keepdims=True))
+
+
 print("∂V/∂W =", dW_rows.round(4).tolist())
 assert np.allclose(dW_rows, sn.WeightNorm().pullback(G, W, None)[0])
-check_gradient(lambda W: np.sum(G * W / np.linalg.norm(W, axis=1, keepdims=True)), W, dW_rows)
+check_gradient(V_of, W, dW_rows)  # by finite differences
