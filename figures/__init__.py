@@ -11,6 +11,7 @@ A figure is a module with
 NAMES = (
     "teaser",
     "power_iteration",
+    "cold_and_warm_start",
     "three_gradients",
     "optimal_discriminator",
     "possible_spectra",

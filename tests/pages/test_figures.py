@@ -40,22 +40,34 @@ def slope(k, x, at):
 # ---- what each figure shows ------------------------------------------------------------------------------------------
 
 
-def test_power_iteration_converges_as_r_4k_and_r_2k(quick):
-    data = quick("power_iteration")
+@pytest.mark.parametrize("kept", [False, True])
+def test_power_iteration_converges_as_r_4k_and_r_2k(quick, kept):
+    data = read(HOME / "power_iteration.npz") if kept else quick("power_iteration")
     for i, at in ((0, (4, 6)), (1, (8, 20)), (2, (8, 35))):
         r = data["r"][i]
         np.testing.assert_allclose(slope(data["k"], data[f"angle_{i}"], at), r**2, rtol=0.02)
         np.testing.assert_allclose(slope(data["k"], data[f"error_{i}"], at), r**4, rtol=0.04)
 
 
-def test_cold_start_is_poor_and_warm_start_is_good(quick):
-    data = quick("power_iteration")
+@pytest.mark.parametrize("kept", [False, True])
+def test_cold_start_is_poor_and_warm_start_is_good(quick, kept):
+    data = read(HOME / "cold_and_warm_start.npz") if kept else quick("cold_and_warm_start")
     assert 1.3 < data["cold_64"][1, 0] < 1.55
     assert (np.diff(data["cold_64"][1]) < 0).all()
     warm = data["warm"]
     assert warm.min() > 1 - 1e-6  # float32 weights, SVD in float64
     assert warm[:, 0].min() > 1.1
     assert np.median(warm[:, data["step"] > data["step"][-1] // 2]) < 1.1
+
+
+def test_kept_warm_start_has_a_second_peak_and_stays_below_a_cold_start():
+    data = read(HOME / "cold_and_warm_start.npz")
+    warm, step = data["warm"], data["step"]
+    second = warm[:, (step >= 20) & (step <= 400)].max(axis=1)
+    late = warm[:, step > step[-1] // 2].max(axis=1)
+    assert (late < second).all()
+    assert (second < warm[:, 0]).all()
+    assert late.max() < data["cold_64"][1, 1]  # the mean of two iterations from a random start
 
 
 def test_gradient_through_the_iterations_converges_twice_as_fast_as_the_frozen_one(quick):
