@@ -132,6 +132,17 @@ def test_lambda_is_mostly_positive_and_begins_the_same_in_all_layers(quick, kept
     np.testing.assert_allclose(first, first[:, :1] * np.ones(first.shape[1]), rtol=1e-3)
 
 
+def test_kept_lambda_differs_between_layers_early_and_acts_on_more_than_a_random_direction():
+    data = read(HOME / "lambda_in_training.npz")
+    means = data["lam"][1]
+    early = np.abs(data["step"] - 0.1 * data["step"][-1]).argmin()
+    assert means[early].max() > 1.5 * means[early].min()
+    assert means[-1].max() < 1.2 * means[-1].min()
+    assert (data["mean_along"] > data["random"]).all()
+    assert data["mean_along"][1:3].max() < 0.05
+    assert data["mean_along"][3] > 0.1
+
+
 def test_every_method_is_timed_and_the_gradient_penalty_costs_more_than_nothing(quick):
     data = quick("training_time")
     t = dict(zip(data["method"].tolist(), data["seconds"].tolist(), strict=True))
@@ -198,6 +209,21 @@ def test_kept_table_has_all_modes_on_every_seed_and_no_more_quality_than_a_perfe
     for target in benchmark_table.TARGETS:
         assert (data[f"{target}_sn_modes_runs"] == data[f"{target}_total"]).all()
         assert data[f"{target}_sn_high_quality"][0] < perfect_share()
+
+
+def test_kept_table_is_most_even_with_sn_on_the_grid_and_with_wgan_gp_on_the_ring():
+    data = read(HOME / "benchmark_table.npz")
+    ring, grid = (
+        {
+            name: float(cells[column].partition(" ± ")[0])
+            for name, _, cells in benchmark_table.rows(data)
+            if cells[column]
+        }
+        for column in benchmark_table.KL
+    )
+    perfect = {"*perfect sampler*"}
+    assert all(grid["**SN**"] < 0.5 * grid[name] for name in set(grid) - perfect - {"**SN**"})
+    assert ring["WGAN-GP"] < ring["**SN**"] < min(ring[name] for name in set(ring) - perfect - {"**SN**", "WGAN-GP"})
 
 
 @pytest.mark.skipif("teaser" not in KEPT, reason="not computed yet")
