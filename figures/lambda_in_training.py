@@ -15,16 +15,16 @@ TITLE = "λ in training"
 CAPTION = """
 The one thing to see: λ of (12) is positive for most of the run, in {positive} of all records after the first tenth, so
 that D would mostly gain by growing and the constraint holds it back. The paper argues so in its section 2.3 and has no
-such figure. The runs are those of the figure before (SN, setting C, {steps} updates, seeds {seeds}). (a) λ = Ê[δᵀ(W̄h)]
-has the sign of V, which D ascends, so that λ > 0 weakens the first singular component. Lines are means over the seeds
-of running means over {window} records; the band is their range over seeds and layers. The layers do not share one λ:
-the largest of their mean curves is {early} times the smallest at update {early_step}, and {late} times at the end. They
-would share it if D had no biases, for f is then homogeneous in each W̄, and λ = Ê[∂V/∂f·f]. (b) The share
-⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the gradient lies along u₁v₁ᵀ, and the second term of (12) acts on it. Bands are ranges over
-the seeds. A thin line of the same colour is the share of a random direction, 1/(d_o d_i), which is the same in the
-layers 2 and 3. In these two square matrices the share is {hidden} on average after the first tenth, {times} times that
-of a random direction, but still a small part of the gradient. In the last layer u₁v₁ᵀ is W̄ itself, and the share is
-{last}.
+such figure. The runs are those of the figure before (SN, setting C, {steps} updates, seeds {seeds}). (a) λ =
+Ê[δᵀ(W̄h)] has the sign of V, which D ascends, so that λ > 0 weakens the first singular component. Lines are means over
+the seeds of running means over {window} records; the band is their range over seeds and layers. The layers do not
+share one λ: the largest of their mean curves is {early} times the smallest at update {early_step}, and {late} times at
+the end. They would share it if D had no biases, for f is then homogeneous in each W̄, and λ = Ê[∂V/∂f·f]. (b) The
+share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the gradient lies along u₁v₁ᵀ, and the second term of (12) acts on it. Bands are
+ranges over the seeds. A thin line of the same colour is the share of a random direction, 1/(d_o d_i), which is the
+same in the layers 2 and 3. In these two square matrices the share is {hidden} on average after the first tenth,
+{times} times that of a random direction, but still a small part of the gradient. In the last layer u₁v₁ᵀ is W̄ itself,
+and the share is {last}.
 """
 WINDOW = 9
 

@@ -116,6 +116,11 @@ def test_sigma_bar_stays_near_one_from_above_and_bounds_are_in_order(quick, kept
     assert data["sigma"].min() > 1 - 1e-6
     late = data["sigma"][:, :, data["step"] > data["step"][-1] // 2]
     assert late.max() < 1.1
+    if kept:
+        after = data["sigma"][:, :, data["step"] > data["step"][-1] // 10]
+        assert after.max() < 1.075
+        assert (data["exact"] < 0.6 * data["product"]).all()
+        assert (data["lower"] > 0.99 * data["exact"]).all()
     rounding = 1 + 1e-12  # exact and lower are computed gradients, not rounded outward
     assert (data["lower"] <= data["exact"] * rounding).all()
     assert (data["exact"] <= data["tighter"] * rounding).all()
