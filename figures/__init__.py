@@ -10,6 +10,7 @@ A figure is a module with
 
 NAMES = (
     "teaser",
+    "ring",
     "power_iteration",
     "cold_and_warm_start",
     "three_gradients",
