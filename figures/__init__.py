@@ -13,7 +13,9 @@ own way names it: `DATA = "settings"`, and computes nothing.
 
 NAMES = (
     "teaser",
+    "ring",
     "power_iteration",
+    "cold_and_warm_start",
     "three_gradients",
     "optimal_discriminator",
     "possible_spectra",
@@ -27,6 +29,7 @@ NAMES = (
     "last_width",
     "reparametrisation",
     "lipschitz_constant",
+    "k_and_scale",
     "concentration",
     "fidelity",
     "benchmark_table",

@@ -18,14 +18,19 @@ from specnorm_np.toy.metrics import N_EVAL
 
 TITLE = "Ring and grid beside published tables"
 CAPTION = """
-No figure of the paper, which has images only. The command's defaults on the ring of 8 Gaussians (radius 1, std 0.01)
-and the grid of 25 ({{−4, …, 4}}², std 0.05), mean ± standard error over seeds, beside the tables of VEEGAN (Srivastava
-et al. 2017, Table 1; mean of 5 runs) and PacGAN (Lin et al. 2018, Table 1; mean ± standard error of 10), read from the
-pictures of the tables in their authors' repositories. All count {samples} samples. The one thing to see: SN finds
-{ring_modes} of 8 and {grid_modes} of 25 modes in the mean, with {ring_hq} and {grid_hq} of high quality, and still a
-nearest neighbour tells {ring_nn} and {grid_nn} of its points from real ones, where 50 % is perfect: the published
-measures do not see how a mode looks inside. The rows without SN, with weight normalisation and with WGAN-GP were
-trained with the same defaults, which were chosen for SN. The budgets of the published rows differ, see the notes.
+The one thing to see: on the grid, the samples of SN are spread over the modes more evenly than those of every other row
+but the perfect sampler; on the ring, WGAN-GP is as even. The picture shows the reverse KL between the shares of the
+modes and equal shares, on a logarithmic axis, as mean ± standard error over seeds. Blue is SN, grey are other methods
+of this package, black is the perfect sampler, and green are the published numbers of PacGAN. VEEGAN's table has no
+reverse KL. The table below has all measures and all rows. SN finds {ring_modes} of 8 and {grid_modes} of 25 modes in
+the mean, with {ring_hq} and {grid_hq} of high quality. A nearest neighbour still tells {ring_nn} and {grid_nn} of its
+points from real ones, where 50 % is perfect, because the published measures do not see how a mode looks inside. The
+rows without SN, with weight normalisation and with WGAN-GP were trained with the same defaults, which were chosen for
+SN. The targets are the ring of 8 Gaussians (radius 1, std 0.01) and the grid of 25 ({{−4, …, 4}}², std 0.05). The
+published rows are those of VEEGAN (Srivastava et al. 2017, Table 1, mean of 5 runs) and PacGAN (Lin et al. 2018, Table
+1, mean ± standard error of 10 runs), read from the pictures of the tables in their authors' repositories. All of them
+count {samples} samples. Their budgets differ, as the notes say. The paper has no such figure, for it trains on images
+only.
 """
 TARGETS = ("ring", "grid")
 METHODS = ("sn", "none", "wn", "wgan-gp")
@@ -35,6 +40,10 @@ LABELS = {"sn": "**SN**", "none": "no normalisation", "wn": "weight normalisatio
 METRICS = ("modes", "high_quality", "reverse_kl", "two_sample", "spread_minor", "spread_major")
 OPTIONS = ("steps", "batch", "d_width", "d_depth", "d_alpha", "g_alpha")
 COLUMNS = ("modes", "high quality, %", "reverse KL", "1-NN, %", "spread")
+KL = (COLUMNS.index("reverse KL"), len(COLUMNS) + COLUMNS.index("reverse KL"))
+"""Where a row has the reverse KL, on either target."""
+LARGEST = 1.0
+"""The end of the axis, where an infinite reverse KL is drawn."""
 
 PUBLISHED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     # ring: modes, high quality in %, reverse KL; grid: the same; as printed
@@ -171,39 +180,30 @@ def facts(data: style.Data) -> dict[str, str]:
     return found
 
 
+def _inside(mean: str, error: str) -> list[list[float]] | None:
+    """Return the lengths of an error bar, cut where it would leave a logarithmic axis."""
+    return [[min(float(error), 0.99 * float(mean))], [float(error)]] if error else None
+
+
 @style.styled
 def draw(data: style.Data) -> Figure:
-    """Draw the table: a dot with its standard error and its number for every cell."""
-    figure = style.figure(7.6, 4.6)
-    shown = (0, 1, 2, 3, 5, 6, 7, 8)  # without the two columns of the spread
-    axes = figure.subplots(1, len(shown), sharey=True)
-    listed = rows(data)
+    """Draw the reverse KL of every row that has one, with its standard error, on a logarithmic axis."""
+    figure = style.figure(7.2, 4.4)
+    axes = figure.subplots(1, 2, sharey=True)
+    listed = [row for row in rows(data) if row[2][KL[0]]]
     place = np.arange(len(listed))[::-1]
-    looks = {"VEEGAN": (style.ORANGE, "^"), "PacGAN": (style.GREEN, "s"), "": (style.INK, "D")}
-    for column, ax in zip(shown, axes, strict=True):
-        most = (float(data[f"{TARGETS[column // 5]}_total"]), 100.0, 0.8, 100.0)[column % 5]
-        for y, (_, source, cells) in zip(place, listed, strict=True):
-            color, marker = looks.get(source, (style.METHODS["sn"][0], "o"))
-            ax.axhline(y, color=style.LIGHT, lw=0.3, zorder=0)
-            if not cells[column]:
-                continue
+    looks = {"PacGAN": (style.GREEN, "s"), "": (style.INK, "D")}
+    for ax, target, column in zip(axes, TARGETS, KL, strict=True):
+        for y, (name, source, cells) in zip(place, listed, strict=True):
+            color, marker = looks.get(source, (style.METHODS["sn"][0] if "SN" in name else style.LIGHT, "o"))
             mean, _, error = cells[column].partition(" ± ")
-            x = most if mean == "∞" else min(float(mean), most)
-            side = 1 if x < 0.5 * most else -1
-            ax.errorbar(x, y, xerr=float(error) if error else None, color=color, marker=marker, ms=4, capsize=2)
-            ax.annotate(
-                mean, (x, y), (6 * side, 4), textcoords="offset points", fontsize=6, color=color, va="center",
-                ha="left" if side > 0 else "right",
-            )  # fmt: skip
-        ax.set(xlim=(-0.08 * most, 1.1 * most), ylim=(-0.6, len(listed) - 0.4))
-        ax.set_title(COLUMNS[column % 5].removeprefix("high "), fontsize=7)
+            ax.axhline(y, color=style.LIGHT, lw=0.4, zorder=0)
+            x = LARGEST if mean == "∞" else float(mean)
+            ax.errorbar(x, y, xerr=_inside(mean, error), color=color, marker=marker, ms=6, capsize=3)
+        ax.set(xscale="log", xlim=(0.001, LARGEST), ylim=(-0.6, len(listed) - 0.4), xlabel="reverse KL (0 is perfect)")
+        ax.set_title(f"{target}, {data[f'{target}_total']} modes")
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
-        ax.tick_params(axis="x", labelsize=6)
-    for first, target in ((0, "ring, 8 modes"), (4, "grid, 25 modes")):
-        axes[first].annotate(
-            target, (0, 1), (0, 22), xycoords="axes fraction", textcoords="offset points", weight="bold", va="bottom"
-        )
-    names = [f"{name} ({source})" if source in ("VEEGAN", "PacGAN") else name.strip("*") for name, source, _ in listed]
+    names = [f"{name} (PacGAN)" if source and name in ("GAN", "ALI") else name.strip("*") for name, source, _ in listed]
     axes[0].set_yticks(place, names)
     return figure

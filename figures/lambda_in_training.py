@@ -13,17 +13,18 @@ from specnorm_np.spectral import Array
 
 TITLE = "λ in training"
 CAPTION = """
-The paper has no such figure; this one illustrates the argument of its section 2.3. The runs of the figure before (SN,
-setting C, {steps} updates, seeds {seeds}). (a) λ = Ê[δᵀ(W̄h)] of (12), in the sign of V, which D ascends: then λ > 0
-penalises the first singular component. Running means over {window} of the recorded steps; lines are means over the
-seeds, the band is the range over seeds and layers. It is positive in {positive} of all records after the first tenth:
-mostly D would gain by growing, so that the constraint binds. The layers differ at first: the largest of their mean
-curves is {early} times the smallest at update {early_step}, and {late} times at the end. (Without biases they would
-share one λ, for f is then homogeneous in each W̄: λ = Ê[∂V/∂f·f].) (b) Share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the gradient
-along u₁v₁ᵀ, which the second term of (12) acts on; grey: a random direction, 1/(d_o d_i). In the square matrices it
-is {hidden} on average after the first tenth, {times} times that of a random direction; in the last layer, where u₁v₁ᵀ
-is W̄ itself, {last}. The one thing to see: λ is positive for most of the run, not for all of it, and adapts; what it
-acts on is far from random, but in the square matrices a small part of the gradient.
+The one thing to see: λ of (12) is positive for most of the run, in {positive} of all records after the first tenth, so
+that D would mostly gain by growing and the constraint holds it back. The paper argues so in its section 2.3 and has no
+such figure. The runs are those of the figure before (SN, setting C, {steps} updates, seeds {seeds}). (a) λ =
+Ê[δᵀ(W̄h)] has the sign of V, which D ascends, so that λ > 0 weakens the first singular component. Lines are means over
+the seeds of running means over {window} records; the band is their range over seeds and layers. The layers do not
+share one λ: the largest of their mean curves is {early} times the smallest at update {early_step}, and {late} times at
+the end. They would share it if D had no biases, for f is then homogeneous in each W̄, and λ = Ê[∂V/∂f·f]. (b) The
+share ⟨∇_W̄V, u₁v₁ᵀ⟩²/‖∇_W̄V‖² of the gradient lies along u₁v₁ᵀ, and the second term of (12) acts on it. Bands are
+ranges over the seeds. A thin line of the same colour is the share of a random direction, 1/(d_o d_i), which is the
+same in the layers 2 and 3. In these two square matrices the share is {hidden} on average after the first tenth,
+{times} times that of a random direction, but still a small part of the gradient. In the last layer u₁v₁ᵀ is W̄ itself,
+and the share is {last}.
 """
 WINDOW = 9
 
@@ -84,33 +85,23 @@ def facts(data: style.Data) -> dict[str, str]:
     }
 
 
-def _random_lines(random: Array) -> tuple[list[float], list[str]]:
-    """Return the different shares of a random direction, and the layers that have them."""
-    shares = sorted(set(random.tolist()))
-    return shares, [", ".join(str(l) for l, x in enumerate(random, 1) if x == share) for share in shares]
-
-
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw λ and the share along u₁v₁ᵀ."""
-    figure = style.figure(7.2, 3.1)
+    figure = style.figure(7.2, 3.9)
     left, right = figure.subplots(1, 2)
-    for ax, name in ((left, "lam"), (right, "along")):
-        for l in range(1, data[name].shape[2] + 1):
-            low, mean, high = data[name][:, :, l - 1]
-            line = style.layer_line(l)
-            if name == "along":
-                ax.fill_between(data["step"], low, high, color=line["color"], alpha=0.12, lw=0)
-            ax.plot(data["step"], mean, **line, label=f"$l={l}$")
-        ax.set(xscale="log", xlabel="generator update")
     left.fill_between(data["step"], *data["lam_band"], color=style.LIGHT, alpha=0.25, lw=0)
-    left.axhline(0.0, color=style.LIGHT, lw=0.8)
-    left.set(ylabel="$\\lambda$", title="$\\lambda$ of (12)")
-    left.legend(loc="upper left")
-    for share, layers in zip(*_random_lines(data["random"]), strict=True):
-        right.axhline(share, color=style.LIGHT, lw=0.8)
-        style.end_label(right, data["step"][-1], share, f"random, $l={layers}$", style.INK, xytext=(9, 0), fontsize=7)
-    right.set(yscale="log", ylim=(1e-4, 1.5), ylabel="share of $\\|\\nabla_{\\bar W}V\\|^2$")
-    right.set_title("share of the gradient along $u_1v_1^T$")
+    left.axhline(0.0, color=style.LIGHT, lw=0.9)
+    for l, share in enumerate(data["random"], 1):
+        line, along = style.layer_line(l), data["along"][:, :, l - 1]
+        left.plot(data["step"], data["lam"][1, :, l - 1], **line)
+        right.fill_between(data["step"], along[0], along[2], color=line["color"], alpha=0.12, lw=0)
+        right.plot(data["step"], along[1], **line, label=f"$l={l}$")
+        right.axhline(share, color=line["color"], lw=0.8)
+    for ax in (left, right):
+        ax.set(xlabel="generator update", xticks=(0, 2500, 5000))
+    left.set(title="$\\lambda$ of (12)")
+    right.set(yscale="log", ylim=(0.7 * data["along"].min(), 1.0), title="share along $u_1v_1^T$")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     style.letter((left, right))
     return figure

@@ -14,15 +14,17 @@ from specnorm_np.spectral import Array, SingularTriplet, spectral_norm
 
 TITLE = "Possible spectra, and the price of a gain"
 CAPTION = """
-(a) Like the paper's Figure 14, with its two slips mended (the curves decrease; it is WN's spectra that are divided
-by d_o): squared singular values that a {d} × {d} matrix may have. SN asks for σ₁ = 1 and nothing else; WN for a sum
-of d_o (13), (27), so that a broad spectrum must be low; four of each, exponentials. (b) The argument of D.1 and
-D.2, for {n} random matrices of falling spectra, each normalised by the package: gain σ₁ for the best direction
-against the stable rank Σσ²/σ₁², the number of directions in use. WN has σ₁²·(stable rank) = d_o, the Frobenius norm
-1, and clipping at c at most c²d_i d_o, so that all three must give up directions for gain: √d_o = {wn_top}, 1 and
-c√(d_i d_o) = {clip_top} are reached at rank one. Lines are these identities, marks the matrices (measured off the
-lines of WN and Frobenius by at most {off}). SN has the gain 1 at any rank. The one thing to see: with SN the number
-of features costs no sensitivity. No training, no seeds but those of the draws.
+The one thing to see: with SN the number of directions in use costs no sensitivity, while WN, the Frobenius norm and
+clipping must give up directions for gain. (a) resembles the paper's Figure 14: squared singular values that a {d} ×
+{d} matrix may have, four exponential spectra for each method. SN asks for σ₁ = 1 and nothing else. WN asks for a sum
+of d_o (13), (27), so that a broad spectrum must be low. The paper's figure has two slips that are mended here: the
+curves decrease, and it is WN's spectra that are divided by d_o. (b) is the argument of D.1 and D.2: {n} random
+matrices of falling spectra, each normalised by the package, with the gain σ₁ for the best direction against the stable
+rank Σσ²/σ₁², which counts the directions in use. Only the slope of a line matters here, not its height, because the
+scale of a layer can be undone by the layers around it. WN has σ₁²·(stable rank) = d_o, the Frobenius norm has 1, and
+clipping at c has at most c²d_i d_o. Their largest gains, √d_o = {wn_top}, 1 and c√(d_i d_o) = {clip_top}, are reached
+at rank one. SN has the gain 1 at any rank. Lines are these identities and marks are the matrices, which lie off the
+lines of WN and Frobenius by at most {off}. Nothing is trained.
 """
 D_OUT = 50
 
@@ -84,29 +86,31 @@ def facts(data: style.Data) -> dict[str, str]:
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw the spectra and the price."""
-    figure = style.figure(7.2, 3.2)
+    figure = style.figure(7.2, 3.9)
     left, right = figure.subplots(1, 2)
     for name in ("sn", "wn"):
         for i, curve in enumerate(data[name]):
-            left.plot(data["index"], curve, **style.method_line(name), lw=1.2, alpha=1.0 - 0.15 * i)
-    left.set(xlabel="index of $\\sigma$", ylabel="$s^2$", ylim=(0, 1.03), xlim=(0, len(data["index"]) - 1))
-    left.set_title("spectra that are possible")
-    left.text(22, 0.8, "SN: $\\sigma_1=1$", color=style.METHODS["sn"][0])
+            left.plot(data["index"] + 1, curve, **style.method_line(name), alpha=1.0 - 0.15 * i)
+    left.set(xlabel="index of $\\sigma$", ylim=(0, 1.03), xlim=(0, len(data["index"])))
+    left.set_title("$\\sigma^2$ that are possible")
+    left.text(22, 0.8, "SN", color=style.METHODS["sn"][0])
     color = style.METHODS["wn"][0]
     arrow = {"arrowstyle": "-", "color": color, "lw": 0.8, "shrinkB": 0}
-    text = "WN, divided by\n$d_o$: area 1"
-    left.annotate(text, (4, data["wn"][2, 4]), (33, 0.27), color=color, va="bottom", arrowprops=arrow)
+    left.annotate("WN / $d_o$", (5, data["wn"][2, 4]), (30, 0.33), color=color, va="bottom", arrowprops=arrow)
     d = len(data["index"])
     budgets = {"wn": d, "fn": 1.0, "clip": (data["c"] * d) ** 2}
     for name in ("wn", "sn", "fn", "clip"):
         color, line, marker = style.METHODS[name]
         bound = np.sqrt(budgets[name] / data["rank"]) if name in budgets else np.ones_like(data["rank"])
         right.plot(data["rank"], bound, line, color=color)
-        right.plot(data[f"{name}_rank"], data[f"{name}_gain"], marker, color=color, ms=3.5, mew=0, alpha=0.8)
+        right.plot(data[f"{name}_rank"], data[f"{name}_gain"], marker, color=color, ms=4, mew=0, alpha=0.8)
+        at = {"wn": 16, "sn": 22, "fn": 20, "clip": 34}[name]
         label = f"≤ {style.LABELS[name]}" if name == "clip" else style.LABELS[name]
-        at = len(bound) // 3 if name == "wn" else -1
-        style.end_label(right, data["rank"][at], bound[at], label, color, xytext=(5, 6) if at > 0 else (5, 0))
-    right.set(xscale="log", yscale="log", xlabel="stable rank $\\Sigma\\sigma^2/\\sigma_1^2$", xlim=(0.9, 110))
-    right.set(ylabel="gain $\\sigma_1(\\bar W)$", title="gain against directions in use")
+        side: dict[str, object] = {"xytext": (-4, -7), "ha": "right"} if name == "clip" else {"xytext": (4, 9)}
+        style.end_label(right, data["rank"][at], bound[at], label, color, **side)
+    right.set(xscale="log", yscale="log", xlim=(0.9, d), ylim=(0.03, 12))
+    right.set_xlabel("stable rank $\\Sigma\\sigma^2/\\sigma_1^2$")
+    right.set(xticks=(1, 5, 10, 50), xticklabels=("1", "5", "10", "50"), title="gain $\\sigma_1(\\bar W)$")
+    right.minorticks_off()
     style.letter((left, right))
     return figure

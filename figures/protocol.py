@@ -5,7 +5,7 @@ only the lengths of the runs were, on seed 100, so that every setting of Table 1
 
 Every run goes through `specnorm_np.runs.compare`, so it is trained once and then read from the cache:
 
-    python -m figures --recompute settings n_dis last_width reparametrisation lipschitz_constant concentration
+    python -m figures --recompute settings n_dis last_width reparametrisation k_and_scale concentration
 """
 
 import math

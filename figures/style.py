@@ -18,13 +18,19 @@ from specnorm_np.spectral import Array
 
 Data = dict[str, Array]
 
+TEXT, SMALL = 12.0, 11.0
+"""Sizes of letters, in points."""
+
 LOOK: dict[str, Any] = {
     **STYLE,
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 9.0,
-    "legend.fontsize": 8.0,
-    "lines.linewidth": 1.4,
+    "font.size": TEXT,  # so that a figure as wide as a text column is still read at half that width
+    "axes.titlesize": TEXT,
+    "axes.labelsize": TEXT,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.handlelength": 1.8,
+    "lines.linewidth": 1.8,
     "mathtext.fontset": "dejavusans",
 }
 INK, LIGHT = "#222222", GREY
@@ -117,7 +123,7 @@ def letter(axes: Any) -> None:
 
 def end_label(ax: Axes, x: float, y: float, text: str, color: str, **keywords: Any) -> None:
     """Write a label at the end of a curve, to the right of a point."""
-    keywords = {"xytext": (4, 0), "va": "center", "ha": "left", "fontsize": 8.0, **keywords}
+    keywords = {"xytext": (4, 0), "va": "center", "ha": "left", "fontsize": SMALL, **keywords}
     ax.annotate(text, (x, y), textcoords="offset points", color=color, annotation_clip=False, **keywords)
 
 

@@ -40,22 +40,34 @@ def slope(k, x, at):
 # ---- what each figure shows ------------------------------------------------------------------------------------------
 
 
-def test_power_iteration_converges_as_r_4k_and_r_2k(quick):
-    data = quick("power_iteration")
+@pytest.mark.parametrize("kept", [False, True])
+def test_power_iteration_converges_as_r_4k_and_r_2k(quick, kept):
+    data = read(HOME / "power_iteration.npz") if kept else quick("power_iteration")
     for i, at in ((0, (4, 6)), (1, (8, 20)), (2, (8, 35))):
         r = data["r"][i]
         np.testing.assert_allclose(slope(data["k"], data[f"angle_{i}"], at), r**2, rtol=0.02)
         np.testing.assert_allclose(slope(data["k"], data[f"error_{i}"], at), r**4, rtol=0.04)
 
 
-def test_cold_start_is_poor_and_warm_start_is_good(quick):
-    data = quick("power_iteration")
+@pytest.mark.parametrize("kept", [False, True])
+def test_cold_start_is_poor_and_warm_start_is_good(quick, kept):
+    data = read(HOME / "cold_and_warm_start.npz") if kept else quick("cold_and_warm_start")
     assert 1.3 < data["cold_64"][1, 0] < 1.55
     assert (np.diff(data["cold_64"][1]) < 0).all()
     warm = data["warm"]
     assert warm.min() > 1 - 1e-6  # float32 weights, SVD in float64
     assert warm[:, 0].min() > 1.1
     assert np.median(warm[:, data["step"] > data["step"][-1] // 2]) < 1.1
+
+
+def test_kept_warm_start_has_a_second_peak_and_stays_below_a_cold_start():
+    data = read(HOME / "cold_and_warm_start.npz")
+    warm, step = data["warm"], data["step"]
+    second = warm[:, (step >= 20) & (step <= 400)].max(axis=1)
+    late = warm[:, step > step[-1] // 2].max(axis=1)
+    assert (late < second).all()
+    assert (second < warm[:, 0]).all()
+    assert late.max() < data["cold_64"][1, 1]  # the mean of two iterations from a random start
 
 
 def test_gradient_through_the_iterations_converges_twice_as_fast_as_the_frozen_one(quick):
@@ -104,6 +116,11 @@ def test_sigma_bar_stays_near_one_from_above_and_bounds_are_in_order(quick, kept
     assert data["sigma"].min() > 1 - 1e-6
     late = data["sigma"][:, :, data["step"] > data["step"][-1] // 2]
     assert late.max() < 1.1
+    if kept:
+        after = data["sigma"][:, :, data["step"] > data["step"][-1] // 10]
+        assert after.max() < 1.075
+        assert (data["exact"] < 0.6 * data["product"]).all()
+        assert (data["lower"] > 0.99 * data["exact"]).all()
     rounding = 1 + 1e-12  # exact and lower are computed gradients, not rounded outward
     assert (data["lower"] <= data["exact"] * rounding).all()
     assert (data["exact"] <= data["tighter"] * rounding).all()
@@ -118,6 +135,17 @@ def test_lambda_is_mostly_positive_and_begins_the_same_in_all_layers(quick, kept
     assert data["positive"] > 0.8
     first = data["raw_lam"][:, 0]  # biases are still zero
     np.testing.assert_allclose(first, first[:, :1] * np.ones(first.shape[1]), rtol=1e-3)
+
+
+def test_kept_lambda_differs_between_layers_early_and_acts_on_more_than_a_random_direction():
+    data = read(HOME / "lambda_in_training.npz")
+    means = data["lam"][1]
+    early = np.abs(data["step"] - 0.1 * data["step"][-1]).argmin()
+    assert means[early].max() > 1.5 * means[early].min()
+    assert means[-1].max() < 1.2 * means[-1].min()
+    assert (data["mean_along"] > data["random"]).all()
+    assert data["mean_along"][1:3].max() < 0.05
+    assert data["mean_along"][3] > 0.1
 
 
 def test_every_method_is_timed_and_the_gradient_penalty_costs_more_than_nothing(quick):
@@ -186,6 +214,21 @@ def test_kept_table_has_all_modes_on_every_seed_and_no_more_quality_than_a_perfe
     for target in benchmark_table.TARGETS:
         assert (data[f"{target}_sn_modes_runs"] == data[f"{target}_total"]).all()
         assert data[f"{target}_sn_high_quality"][0] < perfect_share()
+
+
+def test_kept_table_is_most_even_with_sn_on_the_grid_and_with_wgan_gp_on_the_ring():
+    data = read(HOME / "benchmark_table.npz")
+    ring, grid = (
+        {
+            name: float(cells[column].partition(" ± ")[0])
+            for name, _, cells in benchmark_table.rows(data)
+            if cells[column]
+        }
+        for column in benchmark_table.KL
+    )
+    perfect = {"*perfect sampler*"}
+    assert all(grid["**SN**"] < 0.5 * grid[name] for name in set(grid) - perfect - {"**SN**"})
+    assert ring["WGAN-GP"] < ring["**SN**"] < min(ring[name] for name in set(ring) - perfect - {"**SN**", "WGAN-GP"})
 
 
 @pytest.mark.skipif("teaser" not in KEPT, reason="not computed yet")
