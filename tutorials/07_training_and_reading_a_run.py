@@ -17,6 +17,8 @@
 # The runs are short and the networks small, so that everything takes about a minute on one core. The seeds are
 # named. Training amplifies rounding, so that on another machine the same seed gives another run of the same kind.
 # Therefore the text quotes the numbers of one machine, and the code asserts what they say with room to spare.
+#
+# You need tutorial 6 for the loop, and tutorial 4 for $\lambda$.
 
 # %%
 import functools
@@ -33,6 +35,50 @@ import specnorm_np as sn
 QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 N = 500 if QUICK else 2500  # samples that are measured
 ring = sn.ring(8, radius=1.0, std=0.05)
+
+# %% [markdown]
+# First a question. In the picture, grey are 200 real points of a mode of the ring. The blue points are from two
+# samplers that are both wrong: one is half as wide as the mode, the other has the right width and sits one standard
+# deviation too far to the right. **Which of the two is a better copy of the grey points?** The measures that papers
+# publish say: the left one is better than the real points themselves. Further down we see why.
+
+# %%
+sketch = np.random.default_rng(7)
+mode = np.array([1.0, 0.0])
+grey = mode + ring.std * sketch.standard_normal((200, 2))
+blue = mode + ring.std * sketch.standard_normal((200, 2))
+angle = np.linspace(0, 2 * np.pi, 100)
+circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def draw(left, right):
+    for ax, title, x in (
+        (left, "half as wide", mode + 0.5 * (blue - mode)),
+        (right, "moved by 1 std", blue + np.array([ring.std, 0.0])),
+    ):
+        ax.plot(*grey.T, ".", color=GREY, ms=4, label="real")
+        ax.plot(*x.T, ".", color=BLUE, ms=3, label="generated")
+        ax.plot(*(mode + 3 * ring.std * circle).T, "--", color=GREY, lw=0.8, label="3 std")
+        ax.set(title=title, xlim=(0.75, 1.45), ylim=(-0.2, 0.2), aspect="equal")
+        ax.legend(loc="center right")
+
+
+inside = [np.linalg.norm(x - mode, axis=1) <= 3 * ring.std for x in (grey, mode + 0.5 * (blue - mode))]
+print(
+    f"within 3 standard deviations: {inside[0].mean():.1%} of the real points, {inside[1].mean():.1%} of the left ones"
+)
+assert inside[0].mean() < inside[1].mean() == 1
+show(draw, "07_training_and_reading_a_run_1")
+
+# %% [markdown]
+# ## What all runs share
+#
+# `make_gan` says what is fixed in a run. `falling` is the factor on the learning rate: 1 up to half of the run, then
+# down to 0 in a straight line. `train` returns 2500 samples of the last G, and the log of every tenth update. `measure`
+# measures samples, always against the same real points. As in tutorial 6, a mode counts as found if at least 1 % of
+# all samples lie within three standard deviations of it ("one-percent").
+
+# %%
 falling = functools.partial(sn.linear_decay, start=0.5)
 
 
@@ -52,19 +98,24 @@ def make_gan(normalizer, d_alpha, g_alpha, steps, g_scale=1.0):
     )
 
 
-def train(gan, target, seed, watch=None):
-    """Train, show every tenth log to `watch`, and return samples of the last G."""
+def train(gan, target, seed):
+    """Train, and return samples of the last G, and every tenth log."""
+    logs = []
     for state, log in sn.train(gan, sn.start(gan, seed), target.sample):
-        if watch is not None and state.step % 10 == 0:
-            watch(log)
+        if state.step % 10 == 0:
+            logs.append(log)
     z = sn.latents(gan, N, rng=np.random.default_rng(1000))
-    return sn.generate(gan, state.G.theta, z).astype(float)
+    return sn.generate(gan, state.G.theta, z).astype(float), logs
 
 
 def measure(x, target):
     """Measure samples, all in the same way and against the same real points."""
     return sn.evaluate(x, target, target.sample(N, rng=np.random.default_rng(2000)), "one-percent")
 
+
+progress = [falling(share) for share in (0.0, 0.25, 0.5, 0.75, 0.9)]
+print("factor on the learning rate after 0, 25, 50, 75 and 90 % of a run:", np.round(progress, 2))
+assert np.allclose(progress, [1, 1, 1, 0.5, 0.2])
 
 # %% [markdown]
 # ## One run from outside
@@ -81,13 +132,10 @@ spectra, lam, samples, reports = {}, {}, {}, {}
 for name, normalizer in NORMALIZERS.items():
     for seed in SEEDS:
         run = name, seed
-        spectra[run], lam[run] = [], []
-
-        def watch(log, run=run):
-            spectra[run].append([np.linalg.svd(W, compute_uv=False) for W in log.W_bar])
-            lam[run].append(log.lam)
-
-        samples[run] = train(make_gan(normalizer, 1e-3, 1e-3, 1000), ring, seed, watch)
+        gan = make_gan(normalizer, d_alpha=1e-3, g_alpha=1e-3, steps=1000)
+        samples[run], logs = train(gan, ring, seed)
+        spectra[run] = [[np.linalg.svd(W, compute_uv=False) for W in log.W_bar] for log in logs]
+        lam[run] = [log.lam for log in logs]
         reports[run] = measure(samples[run], ring)
         print(f"{name:5} seed {seed}: {reports[run].modes} modes of 8, {reports[run].high_quality:.0%} near a mode")
 assert QUICK or all(report.modes >= 6 and report.high_quality > 0.5 for report in reports.values())
@@ -162,10 +210,42 @@ for (name, seed), (first, last) in ranks.items():
 #
 # ## Inside, 3: $\lambda$
 #
-# $\lambda$ is the term of (12) that spectral normalisation adds to the gradient. In the sign of the paper it is the
-# derivative of D's objective V with respect to the logarithm of the layer's size. If it is positive, D would gain by
-# making the layer larger. Without SN the optimiser then makes it larger. With SN the term
-# $-\lambda\,\tilde u\tilde v^T$ takes the wish out of the gradient.
+# $\lambda$ stands in the term of (12) that spectral normalisation adds to the gradient,
+# $\lambda = \langle\nabla_{\bar W}V, \bar W\rangle$. What does its sign say? Make the layer larger by a factor
+# $1 + s$, with a small s, and leave all else as it is. The effective weight is then $(1 + s)\bar W$. It has moved by
+# $s\bar W$, and so V moves by
+#
+# $$V\big((1 + s)\bar W\big) - V(\bar W) \approx \langle\nabla_{\bar W}V,\ s\bar W\rangle = s\lambda.$$
+#
+# So $\lambda$ is the slope of V when the layer grows, in parts of its size. **If it is positive, D would gain by making
+# the layer larger.** Without SN the optimiser then makes it larger. With SN the term $-\lambda\,\tilde u\tilde v^T$
+# takes the wish out of the gradient. We check the sentence on a small D.
+
+# %%
+check_rng = np.random.default_rng(6)
+small = sn.he_layers((2, 8, 8, 1), 0.1, rng=check_rng)
+weights, biases = [W for W, _ in small], [check_rng.standard_normal(len(W)) for W, _ in small]
+points = np.concatenate([ring.sample(20, rng=check_rng), check_rng.standard_normal((20, 2))])  # real ones, then fakes
+
+
+def V_of(weights):
+    """Compute V, which is minus the loss of D."""
+    f, _ = sn.forward(weights, biases, points, 0.1)
+    return -sn.standard_d(f[:20], f[20:])[0]
+
+
+f, tape = sn.forward(weights, biases, points, 0.1)
+_, df_real, df_fake = sn.standard_d(f[:20], f[20:])
+dW, _ = sn.backward(weights, tape, -np.concatenate([df_real, df_fake]), 0.1)  # of V, hence the minus
+lam_2 = np.sum(dW[1] * weights[1])
+s = 1e-5
+grown = V_of([weights[0], (1 + s) * weights[1], weights[2]])
+shrunk = V_of([weights[0], (1 - s) * weights[1], weights[2]])
+print(f"λ of layer 2: {lam_2:.6f};  slope of V when layer 2 grows: {(grown - shrunk) / (2 * s):.6f}")
+assert np.isclose(lam_2, (grown - shrunk) / (2 * s), rtol=1e-6)
+
+# %% [markdown]
+# Now the $\lambda$ of our runs. `log.lam` is given in this sign.
 
 # %%
 for run in lam:
@@ -181,13 +261,13 @@ for run in lam:
 # We print it for SN. In each seed and layer $\lambda$ is positive in more than 60 % of the updates, and in the last
 # layer in more than 90 %. D would like to have larger layers, and the normalisation keeps it from that. The means of
 # the four layers differ by a factor of two at most. This is no accident: with leaky ReLUs and without biases, it would
-# not matter which of the layers is made larger, since f would grow by the same factor. Only the biases make a
-# difference.
+# not matter which of the layers is made larger, since f would grow by the same factor (exercise 3 of tutorial 5). Only
+# the biases make a difference.
 #
 # Do not compare the size of $\lambda$ between methods. It grows with f, and f grows with the layers. Compare its sign.
 #
 # In the picture, the product (7) is on the left. The singular values of layer 3 are on the right, in units of the
-# largest.
+# largest, with t as their number. There is a curve for each seed.
 
 
 # %%
@@ -202,7 +282,7 @@ def draw(left, right):
     right.legend()
 
 
-show(draw, "07_training_and_reading_a_run")
+show(draw, "07_training_and_reading_a_run_2")
 
 # %% [markdown]
 # ## The settings of Table 1
@@ -225,15 +305,24 @@ assert sum(n_dis == 5 for _, n_dis in sn.TABLE_1.values()) == 4
 #   $\alpha$, whether the gradient is large or small.
 # * $\beta_1$ is a memory. If the gradient changes its sign, Adam goes on in the old direction for a while, and the
 #   larger $\beta_1$ is, the longer. In a game in which the other player has just moved, an old direction may be wrong.
-# * $\beta_2$ is the memory for the size of the gradient. With 0.9 it is some ten steps, with 0.999 some thousand.
+# * $\beta_2$ is the memory for the size of the gradient. Each step keeps the share $\beta_2$ of the estimate, and so it
+#   reaches back some $1/(1-\beta_2)$ steps: ten with 0.9, a thousand with 0.999.
 # * $n_{dis}$ is how often D moves before G does. The cost grows with it, since each step of D is a forward and a
 #   backward pass.
 #
-# The first two can be seen with one parameter. We give it the gradient +1 for 100 steps, then −1, and count the steps
+# The first two can be seen with one parameter. For the first, we look how far it moves in its first step, with a tiny
+# gradient and with a huge one. For the second, we give it the gradient +1 for 100 steps, then −1, and count the steps
 # in which Adam still goes the old way.
 
 
 # %%
+def first_step(adam, gradient):
+    """Say how far Adam moves a parameter in its first step."""
+    start = np.zeros(1)
+    end, _ = adam.step(start, np.array([gradient]), adam.start(start))
+    return abs(end[0])
+
+
 def steps_in_the_old_direction(adam):
     """Count the steps after the gradient has changed its sign until Adam turns around."""
     theta, moments = np.zeros(1), adam.start(np.zeros(1))
@@ -249,7 +338,7 @@ def steps_in_the_old_direction(adam):
 
 turns = {}
 for name, (adam, _) in sn.TABLE_1.items():
-    first = [abs(float(adam.step(np.zeros(1), np.array([g]), adam.start(np.zeros(1)))[0][0])) for g in (1e-3, 1e3)]
+    first = [first_step(adam, gradient) for gradient in (1e-3, 1e3)]
     turns[name] = steps_in_the_old_direction(adam)
     print(f"{name}: first step {first[0]:.2g} or {first[1]:.2g}, goes on for {turns[name]} steps")
     assert np.allclose(first, adam.alpha, rtol=1e-4)
@@ -263,15 +352,19 @@ assert turns["F"] == 6
 # ## The published measures, and what they miss
 #
 # Tables of GANs on the ring and the grid give three numbers. **Modes**: how many of them have samples. **High
-# quality**: the share of the samples within three standard deviations of a mode. **Reverse KL**: how uneven the modes'
-# shares are, 0 if they are equal. We test the measures as one tests a program: with inputs for which we know the
-# answer. Each of these samplers is wrong on purpose.
+# quality**: the share of the samples within three standard deviations of a mode. **Reverse KL**: how uneven the modes
+# are filled. If the i-th of k modes has the share $p_i$ of the samples of high quality, it is
+# $\sum_ip_i\log(p_i/\frac1k)$, which is 0 if all shares are equal.
+#
+# We test the measures as one tests a program: with inputs for which we know the answer. The first of these samplers is
+# right, since it draws from the target itself. Each of the others is wrong on purpose. `centre` is, for each sample,
+# the mode that is nearest to it.
 
 # %%
 rng = np.random.default_rng(0)
 right = ring.sample(N, rng=rng)
-index = np.square(right[:, None] - ring.modes).sum(axis=2).argmin(axis=1)
-centre = ring.modes[index]
+distances = np.linalg.norm(right[:, None] - ring.modes, axis=2)  # of every sample to every mode
+centre = ring.modes[distances.argmin(axis=1)]
 shift = ring.std * np.array([1.0, 0.0])
 line = centre + ring.std * rng.standard_normal((N, 1)) * np.array([1.0, 0.0])
 samplers = {
@@ -297,7 +390,8 @@ assert published["each mode a point"].high_quality == 1.0
 # measures, the wrong ones are better than the right one.** High quality asks whether samples are near a mode. It does
 # not ask whether they are spread out around it, and so it rewards those who are not. Samples that sit in the wrong
 # place by a whole standard deviation still have 95.4 %. The three measures are good for what they were made for: the
-# lost modes show at once, in 4 modes and a reverse KL of 0.69, which is log 2.
+# lost modes show at once, in 4 modes and a reverse KL of 0.694. (Four modes with a quarter each would have
+# $4\cdot\frac14\log(\frac14/\frac18) = \log2 = 0.693$.)
 #
 # Two measures see more.
 #
@@ -335,6 +429,9 @@ assert 0.8 < offset["each mode moved by 1 std"] < 1.2
 # of them together. Where 50 points are repeated again and again, each copy has another copy for its nearest neighbour:
 # 98.8 %. [docs/measures.md](../docs/measures.md) has more faults, and all measures.
 #
+# This answers the question of the first picture. Both copies are wrong, and by 1-NN the left one a little more: 64.2 %
+# for the half as wide modes, 59.8 % for the moved ones. High quality prefers the left one by 100.0 % to 95.4 %.
+#
 # Now look back at the runs at the top. With seed 0 their high quality was 67 to 79 %. What does 1-NN say?
 
 # %%
@@ -345,6 +442,9 @@ assert min(again.values()) > 0.6
 # %% [markdown]
 # 73 % (SN), 75 % (WN) and 71 % (none). They have eight modes, and are still far from samples that cannot be told apart
 # from real ones. The runs were short.
+#
+# The picture shows two of the eight modes for three of the samplers. The second and the third are perfect by the
+# published measures.
 
 
 # %%
@@ -352,11 +452,12 @@ def draw(*axes):
     for ax, name in zip(axes, ("nothing is wrong", "each mode a point", "each mode a line"), strict=True):
         ax.plot(*real.T, ".", color=GREY, ms=2)
         ax.plot(*samplers[name].T, ".", color=BLUE, ms=2)
-        ax.set(title=f"{name}\n1-NN {told[name]:.0%}", xlim=(0.4, 1.25), ylim=(-0.3, 0.95))
+        ax.set(title=f"{name}\n1-NN {told[name]:.1%}", xlim=(0.4, 1.3), ylim=(-0.3, 0.95))
         ax.set_aspect("equal")
+    axes[0].legend(["real", "generated"], loc="lower left", markerscale=3)
 
 
-show(draw, "07_training_and_reading_a_run_2", panels=3)
+show(draw, "07_training_and_reading_a_run_3", panels=3)
 
 # %% [markdown]
 # ## Two time scales
@@ -371,8 +472,11 @@ CHOICES = {"one rate, 4e-4": (4e-4, 4e-4), "one rate, 4e-3": (4e-3, 4e-3), "4e-3
 scales = {}
 for name, (d_alpha, g_alpha) in CHOICES.items():
     gan = make_gan(sn.SpectralNorm(K=4.0), d_alpha, g_alpha, 1000)
-    scales[name] = [measure(train(gan, ring, seed), ring) for seed in SEEDS]
-    for seed, r in enumerate(scales[name]):
+    scales[name] = []
+    for seed in SEEDS:
+        x, _ = train(gan, ring, seed)
+        r = measure(x, ring)
+        scales[name].append(r)
         print(
             f"{name:23} seed {seed}: {r.modes} modes, {r.high_quality:.0%} high quality, 1-NN {r.two_sample:.1%}",
             end="",
@@ -407,46 +511,61 @@ assert all(r.modes_total == 8 for runs in scales.values() for r in runs)
 # Multiply the data by 10, and the same K allows ten times as much. To have the same game, $K^{L+1}$ has to be divided
 # by 10.
 #
-# For one network this is exact. We divide $K^{L+1}$ by 10, which divides each layer by $10^{1/4}$ where there are four
-# of them. Going through the layers, the numbers inside are then too large by 10, by $10^{3/4}$, by $10^{1/2}$, … and
-# the biases have to go with them. At the output nothing is left of the 10.
+# For one network this is exact. We divide $K^{L+1}$ by 10, which divides each $\bar W$ by $c = 10^{1/4}$ where there
+# are four layers. Follow the numbers through the layers:
+#
+# * The input is 10 times as large as before.
+# * Behind layer 1 the factor is $10/c$, and behind layer l it is $10/c^l$. The leaky ReLU lets a positive factor pass:
+#   $\max(ta,\ 0.1\,ta) = t\max(a,\ 0.1\,a)$ for $t > 0$.
+# * For this, the bias of layer l has to have the factor $10/c^l$ as well, since it is added to such numbers.
+# * Behind layer 4 the factor is $10/c^4 = 1$. Nothing is left of the 10, and f is what it was.
 
 # %%
 rng = np.random.default_rng(3)
-layers = [
-    (W / sn.spectral_norm(W), rng.standard_normal(len(W))) for W, _ in sn.he_layers((2, 64, 64, 64, 1), 0.1, rng=rng)
-]
-W_bar, b = [4.0 * W for W, _ in layers], [b_l for _, b_l in layers]
-c, x = 10 ** (1 / 4), ring.sample(200, rng=rng)
+W_bar, b = [], []
+he = sn.he_layers((2, 64, 64, 64, 1), 0.1, rng=rng)
+for W, _ in he:
+    W_bar.append(4.0 * W / sn.spectral_norm(W))  # K = 4
+    b.append(rng.standard_normal(len(W)))
+x = ring.sample(200, rng=rng)
+c = 10 ** (1 / 4)
+W_scaled = [W / c for W in W_bar]
+b_scaled = [b_l * 10 / c**l for l, b_l in enumerate(b, 1)]
 f, _ = sn.forward(W_bar, b, x, 0.1)
-f_scaled, _ = sn.forward([W / c for W in W_bar], [b_l * 10 / c ** (l + 1) for l, b_l in enumerate(b)], 10 * x, 0.1)
+f_scaled, _ = sn.forward(W_scaled, b_scaled, 10 * x, 0.1)
 f_kept, _ = sn.forward(W_bar, b, 10 * x, 0.1)
 print(
-    f"largest |f|: {np.abs(f).max():.1f}; at 10 times the data with K/10^(1/4) {np.abs(f_scaled).max():.1f}", end=", "
+    f"largest |f|: {np.abs(f).max():.1f}; at 10 times the data with K/10^(1/4): {np.abs(f_scaled).max():.1f}", end="; "
 )
-print(f"with the old K {np.abs(f_kept).max():.1f}; difference of the first two {np.abs(f - f_scaled).max():.0e}")
+print(f"with the old K: {np.abs(f_kept).max():.1f}")
+print(f"largest difference of the first two: {np.abs(f - f_scaled).max():.0e}")
 assert np.allclose(f, f_scaled, rtol=1e-10, atol=1e-10)
-assert np.isclose((200 / np.sqrt(np.mean(ring.sample(10_000, rng=rng) ** 2))) ** (1 / 4), 4.1, atol=0.01)
+assert np.abs(f_kept).max() > 4 * np.abs(f).max()
 
 # %% [markdown]
 # In training it is not exact, because Adam moves weights and biases by steps of length $\alpha$, whatever the scale of
 # the data. But it is close enough to see. We train on the ring with K = 4, on ten times the ring with the old K, and on
-# ten times the ring with the new one. `g_scale` lets G begin with samples that are as spread out as the data.
+# ten times the ring with the new one, $4/10^{1/4} = 2.25$. `g_scale` lets G begin with samples that are as spread out
+# as the data. To compare the three, the samples are divided by the radius of their ring before they are measured and
+# drawn.
 
 # %%
 big = sn.ring(8, radius=10.0, std=0.5)
 pictures, found = {}, {}
-for name, target, K, g_scale in (
-    ("ring, K = 4", ring, 4.0, 0.7),
-    ("10 x ring, K = 4", big, 4.0, 7.0),
-    ("10 x ring, K = 2.25", big, 4.0 / c, 7.0),
+for name, target, radius, K, g_scale in (
+    ("ring, K = 4", ring, 1.0, 4.0, 0.7),
+    ("10 × ring, K = 4", big, 10.0, 4.0, 7.0),
+    ("10 × ring, K = 2.25", big, 10.0, 4.0 / c, 7.0),
 ):
     gan = make_gan(sn.SpectralNorm(K=K), 1e-3, 1e-3, 1000, g_scale)
-    pictures[name] = [train(gan, target, seed) / target.modes.max() for seed in (0, 1)]
+    pictures[name] = []
+    for seed in (0, 1):
+        x, _ = train(gan, target, seed)
+        pictures[name].append(x / radius)
     found[name] = [measure(x, ring) for x in pictures[name]]
     print(f"{name:20}", [f"{r.modes} modes, {r.high_quality:.0%} high quality" for r in found[name]])
-assert QUICK or all(r.modes == 8 and r.high_quality > 0.5 for r in found["ring, K = 4"] + found["10 x ring, K = 2.25"])
-assert QUICK or all(r.high_quality < 0.4 for r in found["10 x ring, K = 4"])
+assert QUICK or all(r.modes == 8 and r.high_quality > 0.5 for r in found["ring, K = 4"] + found["10 × ring, K = 2.25"])
+assert QUICK or all(r.high_quality < 0.4 for r in found["10 × ring, K = 4"])
 
 # %% [markdown]
 # On ten times the ring, the old K finds 6 and 5 modes with 16 and 17 % of high quality. With K divided by $10^{1/4}$
@@ -455,21 +574,29 @@ assert QUICK or all(r.high_quality < 0.4 for r in found["10 x ring, K = 4"])
 # last layer are ten times as large; we have not tested it. If the data are brought to spread 1 first, the question
 # does not come up.
 #
-# The package chooses $K^{L+1} = 200/s$ where s is the spread of the data, the root mean square of their coordinates.
-# For the ring, where s is 0.71, this is K = 4.1 with four layers. A D with $K^{L+1} = 1$ could hardly tell two
-# points from each other that are a standard deviation of a mode, 0.05, apart: f would differ by 0.05 at most.
-
+# The package chooses $K^{L+1} = 200/s$ where s is the *spread* of the data, the root mean square of their coordinates.
+# For the ring we compute it below: s is 0.71, and this is K = 4.1 with four layers. A D with $K^{L+1} = 1$ could hardly
+# tell two points from each other that are a standard deviation of a mode, 0.05, apart: f would differ by 0.05 at most.
+#
+# The picture shows the samples of seed 0. With the old K many of the blue points lie outside of the frame.
 
 # %%
+spread_of_ring = np.sqrt(np.mean(ring.sample(10_000, rng=rng) ** 2))
+print(f"spread of the ring: {spread_of_ring:.2f}; K for four layers: {(200 / spread_of_ring) ** (1 / 4):.2f}")
+assert np.isclose(spread_of_ring, 0.71, atol=0.005)
+assert np.isclose((200 / spread_of_ring) ** (1 / 4), 4.1, atol=0.01)
+
+
 def draw(*axes):
     for ax, (name, xs) in zip(axes, pictures.items(), strict=True):
-        ax.plot(*ring.sample(1000, rng=np.random.default_rng(4)).T, ".", color=GREY, ms=3)
+        ax.plot(*real[:1000].T, ".", color=GREY, ms=3)
         ax.plot(*xs[0][:1000].T, ".", color=BLUE, ms=2)
-        ax.set(title=name, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4))
+        ax.set(title=name, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), xticks=(-1, 0, 1), yticks=(-1, 0, 1))
         ax.set_aspect("equal")
+    axes[0].legend(["real", "generated"], loc="center", markerscale=3)
 
 
-show(draw, "07_training_and_reading_a_run_3", panels=3)
+show(draw, "07_training_and_reading_a_run_4", panels=3)
 
 # %% [markdown]
 # ## Your own points
@@ -499,7 +626,7 @@ x = fitted.sample(2000, seed=1)
 print("points: mean", points.mean(axis=0).round(2), "std", points.std(axis=0).round(2))
 print("samples: mean", x.mean(axis=0).round(2), "std", x.std(axis=0).round(2))
 print(f"1-NN against the {summary['two_sample_points']} points held out: {summary['two_sample']:.1%}")
-print(f"K^(L+1) at the end: at most {summary['lipschitz_upper']:.0f}")
+print(f"bound (7) on the slope of D at the end, in units of spread 1: {summary['lipschitz_upper']:.0f}")
 assert x.shape == points.shape
 assert summary["two_sample_points"] == 200
 assert 195 < summary["lipschitz_upper"] < 260
@@ -511,7 +638,8 @@ assert QUICK or summary["two_sample"] < 0.7
 # %% [markdown]
 # The samples have the mean and the standard deviation of the points, up to a tenth, and they are in the units of the
 # points. The 1-NN against points that the run has never seen is 50.7 %, at seed 0, the default. With 200 of them, this
-# test cannot tell the two apart. And $K^{L+1}$ is 200, which is the rule for data of spread 1.
+# test cannot tell the two apart. And the bound (7) on D's slope is 200. This is the $K^{L+1}$ of the rule for data of
+# spread 1, which is what `fit` has made of the points before D saw them.
 #
 # ## What was learnt
 #
@@ -524,7 +652,8 @@ assert QUICK or summary["two_sample"] < 0.7
 #
 # ## Traps
 #
-# * A high quality above that of the data themselves is bad news. A perfect sampler has 98.9 % in the plane.
+# * A high quality above that of the data themselves is bad news. A perfect sampler has 98.9 % in the plane, since a
+#   Gaussian in two dimensions lies within r standard deviations with the probability $1 - e^{-r^2/2}$, here with r = 3.
 # * One seed is an anecdote. At one rate of 4e-4, our three seeds had 34, 70 and 78 %.
 # * The losses do not say how good the samples are. D's loss is measured against a G that moves, and G's against D.
 # * 1-NN must be taken against points that were not trained on. Exercise 2 shows what happens otherwise.
@@ -539,6 +668,8 @@ assert QUICK or summary["two_sample"] < 0.7
 #    matrix?
 # 2. *(Code.)* A sampler hands out its training points, each once. What is its 1-NN against the training points, and
 #    what is it against points that were held out? Which of the two catches it?
-# 3. *(Code.)* Your data have a spread of 50, and D has three layers instead of four. Which K does the rule
-#    $K^{L+1} = 200/s$ give for them? Check with `sn.lipschitz_upper_bound` that f can then change by 200 over one
-#    spread, and that no point of the data tells this D from one for data of spread 1.
+# 3. *(Code.)* Your data have a spread of 50, and D has three weight matrices instead of four. Which K does the rule
+#    $K^{L+1} = 200/s$ give for them? Check with `sn.lipschitz_upper_bound` (it is the product in (7)) that f can then
+#    change by at most 200 over a distance of one spread. Then build two networks, one with this K and one with the K of
+#    the rule for data of spread 1, whose weights differ by a factor only. Choose the biases so that the first network
+#    computes at 50x what the second one computes at x, and check it.

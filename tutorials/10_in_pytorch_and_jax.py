@@ -45,7 +45,8 @@ def installed(name):
     try:
         library = import_module(name)
     except ImportError:
-        return print(f"{name} is not installed")
+        print(f"{name} is not installed")
+        return None
     print(name, metadata.version(name))
     return library
 
@@ -120,9 +121,16 @@ assert np.isclose(u @ W @ v, sn.power_iteration(W, u_0).sigma)
 assert np.isclose(u_turned @ W @ v_turned, sn.power_iteration(W.T, v_0).sigma)
 
 # %% [markdown]
-# Both are below $\sigma(W)$, as tutorial 3 has shown for every $\hat\sigma$ of unit vectors. Now we put the same
-# start into the libraries, and look whether they come out where our two functions do. `memory` finds $\tilde u$ and
-# $\tilde v$ in the state of a layer. That is also where a checkpoint keeps them.
+# 1.369 and 1.509 are both below $\sigma(W)$, which is 2.005, as tutorial 3 has shown for every $\hat\sigma$ of unit
+# vectors. Now we put the same start into the libraries, and look whether they come out where our two functions do. The
+# functions of this cell only prepare that, and can be skipped by whoever does not use the libraries.
+#
+# * `torch_layer` makes a linear layer of PyTorch whose raw weight is our W.
+# * `memory` finds $\tilde u$ and $\tilde v$ in the state of such a layer. That is also where a checkpoint keeps them.
+# * `equinox_layer` does the same for Equinox. There a layer cannot be changed, so `tree_at` makes a copy of it with
+#   another weight.
+# * `equinox_read` finds $\bar W$ of Equinox. This library does not show it, but the image of the i-th unit vector is
+#   its i-th column.
 
 
 # %%
@@ -189,8 +197,8 @@ assert 1.06 < at_start[15] < 1.07
 
 # %% [markdown]
 # Without any iteration $\tilde u^TW\tilde v$ is merely the product of two unrelated directions. It can be small and
-# can have either sign, and here $\sigma(\bar W)$ is 17.6 where 1 was promised. One iteration leaves 1.33, fifteen
-# leave 1.07, since the largest singular values of a random matrix lie close together. Our start is an unlucky one; the
+# can have either sign, and here $\sigma(\bar W)$ is 17.573 where 1 was promised. One iteration leaves 1.329, fifteen
+# leave 1.065, since the largest singular values of a random matrix lie close together. Our start is an unlucky one; the
 # picture further down shows twelve others.
 #
 # A loop that begins with a training step hardly notices. The first pass of the hook then iterates once, as Algorithm 1
@@ -272,8 +280,8 @@ assert np.allclose(sigmas, [1.33, 1.17, 1.13], atol=5e-3)
 assert lengths[0] / lengths[2] > 1.1
 
 # %% [markdown]
-# The same W has three different W̄: their norms are 1.33, 1.17 and 1.13, and the image of the same point shrinks by
-# more than a tenth. In a GAN the three reads are D(real), D(fake) and the pass of G. The loss then compares two
+# The same W has three different W̄: their norms are 1.329, 1.170 and 1.127, and the image of the same point shrinks
+# from 5.742 to 4.869. In a GAN the three reads are D(real), D(fake) and the pass of G. The loss then compares two
 # discriminators. Each gradient by itself is right, for the vectors of its own pass, because PyTorch keeps a copy of
 # them. The difference is largest at the start. When $\tilde u$ and $\tilde v$ have converged, the three W̄ are equal.
 #
@@ -398,14 +406,21 @@ if can_ask("equinox"):
 #
 # The formulas (18)–(22) have no ε. All three libraries divide by $\max(\|\cdot\|, \varepsilon)$, with $\varepsilon =
 # 10^{-12}$; the option is `eps`. As long as both lengths are above ε nothing happens at all. Let now
-# $r = \sigma(W)/\varepsilon < 1$, and $\tilde v$ have converged. Then $\tilde u$ gets the length r, and $\tilde v$ the
-# length $r^2$ (in the hook the two change places). So $\hat\sigma = \tilde u^TW\tilde v = r \cdot r^2\, \sigma(W)$, and
+# $r = \sigma(W)/\varepsilon < 1$, and let $\tilde v$ be the first singular vector already, of length 1. We follow the
+# lengths through one access that does u first.
 #
-# $$\sigma(\bar W) = r^{-3}.$$
+# 1. $W\tilde v$ has the length σ(W). This is below ε, so it is divided by ε, and $\tilde u$ gets the length
+#    $\sigma(W)/\varepsilon = r$.
+# 2. $W^T\tilde u$ has the length $r\,\sigma(W)$, is divided by ε as well, and $\tilde v$ gets the length $r^2$.
+# 3. $\hat\sigma = \tilde u^TW\tilde v = r\cdot r^2\,\sigma(W)$.
 #
-# The weight is too small to be normalised, and comes out too *large*. The next access begins at the shortened
-# $\tilde v$, and gives $r^{-7}$. Each access multiplies by $r^{-4}$. An ε in the length of a vector is no protection
-# of the quotient.
+# (In the hook $\tilde u$ and $\tilde v$ change places.) So
+#
+# $$\sigma(\bar W) = \frac{\sigma(W)}{r^3\,\sigma(W)} = r^{-3}.$$
+#
+# The weight is too small to be normalised, and comes out too *large*. The next access begins at a $\tilde v$ of length
+# $r^2$. It gives the lengths $r^3$ and $r^4$, and so $r^{-7}$. Each access multiplies by $r^{-4}$. An ε in the length
+# of a vector is no protection of the quotient.
 
 # %%
 _, v_end = u_first(W, v_0, 500)
@@ -453,18 +468,25 @@ if can_ask("equinox"):
 
 # %% [markdown]
 # The picture has both findings. On the left is what is left over after k iterations, for twelve random starts. After
-# 15 iterations it is between 0.0001 and 0.06, which is a wide range. On the right is what ε does to a small weight.
+# 15 iterations it is between 0.0001 and 0.057, which is a wide range. On the right is what ε does to a small weight.
 
 
 # %%
 def excess(v, u):
     """Compute σ(W̄) − 1 after 0, 1, …, 18 iterations."""
-    vectors = [(u, v), *(u_first(W, v, k) for k in range(1, 19))]
-    return [sn.spectral_norm(normalised(W, *uv)) - 1 for uv in vectors]
+    found = [sn.spectral_norm(normalised(W, u, v)) - 1]
+    for _ in range(18):
+        u, v = u_first(W, v)
+        found.append(sn.spectral_norm(normalised(W, u, v)) - 1)
+    return found
 
 
-starts = [[sn.random_direction(64, rng=np.random.default_rng([seed, i])) for i in range(2)] for seed in range(12)]
-lines = np.array([excess(*start) for start in starts])
+lines = []
+for seed in range(12):
+    v_start = sn.random_direction(64, rng=np.random.default_rng([seed, 0]))
+    u_start = sn.random_direction(64, rng=np.random.default_rng([seed, 1]))
+    lines.append(excess(v_start, u_start))
+lines = np.array(lines)
 print("σ(W̄) − 1 after 15 iterations:", np.sort(lines[:, 15]).round(4))
 assert 5e-5 < lines[:, 15].min() < 1.5e-4
 assert 0.055 < lines[:, 15].max() < 0.06
@@ -548,7 +570,9 @@ if can_ask("equinox"):
 # up to $\sqrt{hw}$, which is 3 for a kernel of 3 × 3. A kernel of equal numbers reaches that.
 #
 # A *transposed* convolution of PyTorch stores $d_{in} \times d_{out} \times h \times w$. There PyTorch counts rows
-# along `dim=1`. Equinox stores its transposed kernels with $d_{out}$ in front, and has no such option.
+# along `dim=1`. This is another matrix with another norm: our random kernel has 8.26 with rows along the first axis,
+# and 10.71 with rows along the second. Equinox stores its transposed kernels with $d_{out}$ in front, and has no such
+# option.
 
 # %%
 kernels = {"random": rng.standard_normal((8, 4, 3, 3)), "equal": np.ones((8, 4, 3, 3))}
@@ -622,13 +646,17 @@ if can_ask("equinox"):
 # %%
 def d_update(layers, vectors, x_real, x_fake, alpha=0.1):
     """Do one update of D, its power iteration last."""
-    W_bar, b = [normalised(W, *uv) for (W, _), uv in zip(layers, vectors, strict=True)], [b for _, b in layers]
+    W_bar = [normalised(W, u, v) for (W, _), (u, v) in zip(layers, vectors, strict=True)]
+    b = [b_l for _, b_l in layers]
     f, tape = sn.forward(W_bar, b, np.concatenate([x_real, x_fake]), 0.1)
     _, df_real, df_fake = sn.standard_d(f[: len(x_real)], f[len(x_real) :])
     dW_bar, db = sn.backward(W_bar, tape, np.concatenate([df_real, df_fake]), 0.1)
-    dW = [pull_back(g, W, *uv) for g, (W, _), uv in zip(dW_bar, layers, vectors, strict=True)]
-    layers = [(W - alpha * g, b - alpha * h) for (W, b), g, h in zip(layers, dW, db, strict=True)]
-    return layers, [u_first(W, v) for (W, _), (_, v) in zip(layers, vectors, strict=True)]
+    new_layers, new_vectors = [], []
+    for (W, b_l), (u, v), dW_bar_l, db_l in zip(layers, vectors, dW_bar, db, strict=True):
+        W_new = W - alpha * pull_back(dW_bar_l, W, u, v)
+        new_layers.append((W_new, b_l - alpha * db_l))
+        new_vectors.append(u_first(W_new, v))  # the power iteration, for the new W
+    return new_layers, new_vectors
 
 
 start = [(W, rng.standard_normal(b.shape)) for W, b in sn.he_layers((2, 16, 1), 0.1, rng=rng)]
@@ -731,6 +759,8 @@ if can_ask("equinox"):
 # 1. *(Think.)* A loop does five updates of D for one of G, with D in training mode throughout. Each update of D sends
 #    real and fake points through in two passes. How many iterations does the parametrization do for one update of G,
 #    and how many does the paper do? What changes if real and fake points go through in one batch? Check by counting.
-# 2. *(Code.)* Some libraries put ε inside the root: $x/\sqrt{\|x\|^2 + \varepsilon}$. Derive $\sigma(\bar W)$ for
-#    converged vectors, as a function of $\sigma(W)$ and ε, and check your formula at $\sigma(W) = 0.03$, ε = 1e-4.
-# 3. *(Code.)* Mend `Parametrised`, so that a weight of zero gives W̄ = 0 and the memory survives. Do not use an ε.
+# 2. *(Pencil, then code.)* Some libraries put ε inside the root: $x/\sqrt{\|x\|^2 + \varepsilon}$. Iterate until
+#    neither the directions of $\tilde u$ and $\tilde v$ change any more nor their lengths, which are not 1. Derive
+#    $\sigma(\bar W)$ as a function of $\sigma(W)$ and ε, and check your formula at $\sigma(W) = 0.03$, ε = 1e-4.
+# 3. *(Code.)* Mend `Parametrised`, so that a weight of zero gives W̄ = 0, and that the first access after W has become
+#    nonzero gives the W̄ that it would have given without the zero. Do not use an ε.

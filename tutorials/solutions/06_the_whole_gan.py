@@ -24,8 +24,10 @@ assert loop == algorithm_1 + "I"
 # %% [markdown]
 # ## 2. Five steps of D
 #
-# One iteration belongs to one step of D. So there are 5 · 10 = 50 of them for each layer, and one at the start. We
-# count by wrapping the normaliser: `settle` is what it does after a step, and it iterates once.
+# One iteration belongs to one step of D. So there are 5 · 10 = 50 of them for each layer, and one at the start. In the
+# loop of the tutorial you would add 1 to a counter in `iterate`. Here we count in the package's `train`. The class
+# `Counting` is a `SpectralNorm` that also counts: `start` iterates once, when the run begins, and `settle` once, after
+# a step. G's steps are not counted, because they call neither of the two.
 
 # %%
 counts = {"start": 0, "settle": 0}
@@ -52,8 +54,12 @@ assert counts == {"start": layers, "settle": 50 * layers}
 # ## 3. The hinge loss
 #
 # Two lines change: the one that computes the loss of D and its gradient at f, and the one that does it for G. The
-# network, the normalisation and the order stay. In the package it is one field of `GAN`. To check, we differentiate
-# both losses numerically; the step of `SGD` is a tenth of the gradient, so the gradient can be read off the step.
+# network, the normalisation and the order stay. In the tutorial's code these are `sn.standard_d`, which becomes
+# `sn.hinge_d`, and `sn.non_saturating_g`, which becomes `sn.mean_g`. In the package it is one field of `GAN`.
+#
+# To check, we write both losses down once more, from (16) and (17), and let `check_gradient` differentiate them. The
+# gradient is read off the step: `SGD(0.1)` moves θ by −0.1 times the gradient, so the gradient is (θ before − θ
+# after) / 0.1.
 
 # %%
 rng = np.random.default_rng(0)
@@ -71,7 +77,7 @@ x_real, x_fake, z = (
 
 
 def f_of(theta, x):
-    """Compute f with raw parameters, u and v held fixed."""
+    """Compute f with the raw parameters, u and v held fixed."""
     W_bar = [W / (t.u @ W @ t.v) for W, t in zip(theta.weights, triplets, strict=True)]
     return sn.forward(W_bar, theta.biases, x, 0.1)[0]
 

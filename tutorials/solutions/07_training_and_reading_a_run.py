@@ -21,12 +21,18 @@ import specnorm_np as sn
 
 # %%
 rng = np.random.default_rng(0)
-normalizer = sn.WeightNorm()
+
+
+def norm_after(W):
+    """Compute the spectral norm of W after its rows have been divided by their lengths."""
+    return sn.spectral_norm(W / np.linalg.norm(W, axis=1, keepdims=True))
+
+
 for d_i in (2, 64):
     low, high = np.sqrt(64 / min(64, d_i)), 8.0
-    sigma = [sn.spectral_norm(normalizer.normalize(rng.standard_normal((64, d_i)), None)) for _ in range(100)]
-    broad = sn.spectral_norm(normalizer.normalize(np.tile(np.eye(d_i), (64 // d_i, 1)), None))
-    narrow = sn.spectral_norm(normalizer.normalize(np.outer(rng.standard_normal(64), rng.standard_normal(d_i)), None))
+    sigma = [norm_after(rng.standard_normal((64, d_i))) for _ in range(100)]
+    broad = norm_after(np.tile(np.eye(d_i), (64 // d_i, 1)))  # the rows lie along the axes, equally many along each
+    narrow = norm_after(np.outer(rng.standard_normal(64), rng.standard_normal(d_i)))  # rank one
     print(
         f"(64, {d_i}): between {low:.2f} and {high:.2f}; drawn at random {min(sigma):.2f} to {max(sigma):.2f}", end=", "
     )
@@ -59,9 +65,10 @@ assert abs(against["held-out"] - 0.5) < 0.06
 # ## 3. K for a spread of 50 and three layers
 #
 # $K^3 = 200/50 = 4$, so K is the third root of 4, 1.59. Over one spread, 50, f can change by $4 \cdot 50 = 200$. With
-# data of spread 1 the rule gives $K^3 = 200$, which is 50 times as much. To get the same function we go through the
-# layers: K is smaller by $c = 50^{1/3}$ in each of them, so the numbers inside are larger by $50/c^l$ behind layer l,
-# and the biases with them.
+# data of spread 1 the rule gives $K^3 = 200$, which is 50 times as much. To compute at 50x what the other network
+# computes at x, we go through the layers: K is smaller by $c = 50^{1/3}$ in each of them, so the numbers inside are
+# larger by $50/c^l$ behind layer l, and the bias of layer l has to have this factor, too. Behind layer 3 the factor is
+# $50/c^3 = 1$.
 
 # %%
 K_50, K_1 = (200 / 50) ** (1 / 3), 200 ** (1 / 3)
@@ -75,7 +82,9 @@ assert np.isclose(50 * bound, 200)
 
 x = rng.standard_normal((100, 2))
 c = 50 ** (1 / 3)
-f_1, _ = sn.forward([K_1 * W for W in unit], b, x, 0.1)
-f_50, _ = sn.forward([K_50 * W for W in unit], [b_l * 50 / c ** (l + 1) for l, b_l in enumerate(b)], 50 * x, 0.1)
+W_1, W_50 = [K_1 * W for W in unit], [K_50 * W for W in unit]
+b_50 = [b_l * 50 / c**l for l, b_l in enumerate(b, 1)]
+f_1, _ = sn.forward(W_1, b, x, 0.1)
+f_50, _ = sn.forward(W_50, b_50, 50 * x, 0.1)
 print(f"largest |f| {np.abs(f_1).max():.1f}, largest difference {np.abs(f_1 - f_50).max():.0e}")
 assert np.allclose(f_1, f_50, rtol=1e-10, atol=1e-10)

@@ -41,11 +41,15 @@ assert exact.n_regions == 4  # the quadrants
 
 # %%
 rng = np.random.default_rng(0)
-W, _ = zip(*sn.he_layers((2, 16, 16, 1), 0.0, rng=rng), strict=True)
+W = [W_l for W_l, _ in sn.he_layers((2, 16, 16, 1), 0.0, rng=rng)]
 b = [rng.standard_normal(len(W_l)) for W_l in W]
-sigma_hat = [sn.power_iteration(W_l, sn.random_direction(len(W_l), rng=rng)).sigma for W_l in W]
-plain = [W_l / s for W_l, s in zip(W, sigma_hat, strict=True)]
-W_bar = [sn.certified_normalization(W_l, s, K=1 - 1e-9)[0] for W_l, s in zip(W, sigma_hat, strict=True)]
+sigma_hat, plain, W_bar = [], [], []
+for W_l in W:
+    triplet = sn.power_iteration(W_l, sn.random_direction(len(W_l), rng=rng))
+    certified, _ = sn.certified_normalization(W_l, triplet.sigma, K=1 - 1e-9)
+    sigma_hat.append(triplet.sigma)
+    plain.append(W_l / triplet.sigma)
+    W_bar.append(certified)
 box = [(-20.0, 20.0), (-20.0, 20.0)]
 used = sn.exact_lipschitz_constant(W_bar, b, 0.0, box).value
 print(f"product (7) of W/σ̂: {sn.lipschitz_upper_bound(plain, 0.0):.3f}")

@@ -30,7 +30,8 @@ def updates(D, one_batch):
     """Read W̄ as five updates of D and one of G do, and say how many iterations that took."""
     x_real, x_fake, z = np.ones((3, 2)), np.zeros((3, 2)), np.ones((3, 2))
     for _ in range(5):
-        for batch in [np.concatenate([x_real, x_fake])] if one_batch else [x_real, x_fake]:
+        batches = [np.concatenate([x_real, x_fake])] if one_batch else [x_real, x_fake]
+        for batch in batches:
             _ = batch @ D.weight.T
     _ = z @ D.weight.T
     return D.iterations
@@ -93,9 +94,11 @@ class Mended:
 
     @property
     def weight(self):
-        if (self.raw @ self.v).any():
-            self.u = self.raw @ self.v / np.linalg.norm(self.raw @ self.v)
-            self.v = self.raw.T @ self.u / np.linalg.norm(self.raw.T @ self.u)
+        image = self.raw @ self.v
+        if image.any():
+            self.u = image / np.linalg.norm(image)
+            back = self.raw.T @ self.u
+            self.v = back / np.linalg.norm(back)
         sigma = self.u @ self.raw @ self.v
         return self.raw / sigma if sigma else self.raw
 
