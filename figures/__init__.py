@@ -7,8 +7,8 @@ A figure is a module with
 - `facts(data) -> dict of str`, the numbers that its caption states;
 - `TITLE` and `CAPTION`, a format string over the facts.
 
-One may have a `table(data)` in Markdown and a `table_csv(data)`, too. One that shows the data of another figure in its
-own way names it: `DATA = "settings"`, and computes nothing.
+One may have a `table(data)` in Markdown and a `table_csv(data)`, too. One that shows the data of other figures computes
+nothing, and names them: `DATA = "settings"`.
 """
 
 NAMES = (
@@ -31,6 +31,7 @@ NAMES = (
     "lipschitz_constant",
     "k_and_scale",
     "concentration",
+    "claims",
     "fidelity",
     "benchmark_table",
 )

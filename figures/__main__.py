@@ -38,16 +38,30 @@ def recompute(name: str, home: Path, cache: Path, quick: bool, jobs: int) -> Non
     write(home / f"{name}.npz", lambda file: np.savez_compressed(file, **data))
 
 
-def data_of(name: str, home: Path) -> Path:
-    """Return the file of a figure's data, which may be those of another figure."""
-    return home / f"{getattr(module(name), 'DATA', name)}.npz"
+def sources(name: str) -> tuple[str, ...]:
+    """Return the figures whose data a figure shows: itself, or those that it names."""
+    named = getattr(module(name), "DATA", name)
+    return named if isinstance(named, tuple) else (named,)
+
+
+def has_data(name: str, home: Path) -> bool:
+    """Say whether the data of a figure are kept."""
+    return all((home / f"{source}.npz").exists() for source in sources(name))
+
+
+def data_of(name: str, home: Path) -> dict[str, np.ndarray]:
+    """Read the data that a figure shows. Of several sources each names its own: "settings.ring_modes"."""
+    if not isinstance(getattr(module(name), "DATA", name), tuple):
+        return read(home / f"{sources(name)[0]}.npz")
+    kept = {source: read(home / f"{source}.npz") for source in sources(name)}
+    return {f"{source}.{key}": array for source, data in kept.items() for key, array in data.items()}
 
 
 def draw(name: str, home: Path) -> None:
     """Draw a figure from its kept data into .png and .svg (and .gif, if it moves), and write its table, if any."""
     from figures import style
 
-    figure, data = module(name), read(data_of(name, home))
+    figure, data = module(name), data_of(name, home)
     style.save(figure.draw(data), home / name)
     if hasattr(figure, "table_csv"):
         write_text(home / f"{name}.csv", figure.table_csv(data))
@@ -63,11 +77,12 @@ def gallery(home: Path) -> str:
         "the data."
     ]
     for name in NAMES:
-        if data_of(name, home).exists():
-            figure, data = module(name), read(data_of(name, home))
+        if has_data(name, home):
+            figure, data = module(name), data_of(name, home)
             caption = " ".join(figure.CAPTION.format(**figure.facts(data)).split())
             moving = f"\n\n![{figure.TITLE}, moving]({name}.gif)" if hasattr(figure, "animate") else ""
-            links = f"[SVG]({name}.svg) · [data]({data_of(name, home).name}) · [script]({name}.py)"
+            kept = " · ".join(f"[data]({source}.npz)" for source in sources(name))
+            links = f"[SVG]({name}.svg) · {kept} · [script]({name}.py)"
             table = f"\n\n{figure.table(data)}" if hasattr(figure, "table") else ""
             parts.append(f"## {figure.TITLE}\n\n![{figure.TITLE}]({name}.png){moving}\n\n{caption}{table}\n\n{links}")
     return "\n\n".join(parts) + "\n"
@@ -98,12 +113,14 @@ def main(arguments: list[str]) -> int:
         began = time.perf_counter()
         if (options.recompute or options.quick) and hasattr(module(name), "compute"):
             recompute(name, home, options.cache, options.quick, options.jobs)
-        if not data_of(name, home).exists():
-            print(f"{name:22} no data yet: python -m figures --recompute {data_of(name, home).stem}")
+        if not has_data(name, home):
+            print(f"{name:22} no data yet: python -m figures --recompute {' '.join(sources(name))}")
             continue
         draw(name, home)
         print(f"{name:22} {module(name).TITLE} ({time.perf_counter() - began:.1f} s)", flush=True)
     write_text(home / "README.md", gallery(home))
+    if home == HOME and has_data("claims", home):
+        write_text(home.parent / "CLAIMS.md", module("ledger").ledger(data_of("claims", home)))
     return 0
 
 

@@ -10,11 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from figures import NAMES, benchmark_table, style, teaser
-from figures.__main__ import HOME, gallery, main, module, read
+from figures.__main__ import HOME, data_of, gallery, has_data, main, module, read
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.toy.metrics import perfect_share
 
-KEPT = [name for name in NAMES if (HOME / f"{name}.npz").exists()]
+KEPT = [name for name in NAMES if has_data(name, HOME)]
 
 
 @pytest.fixture(scope="session")
@@ -244,7 +244,7 @@ def test_kept_teaser_shows_collapse_without_and_all_modes_with_sn():
 
 @pytest.mark.parametrize("name", KEPT)
 def test_kept_data_draw_the_same_bytes_twice(tmp_path, name):
-    data = read(HOME / f"{name}.npz")
+    data = data_of(name, HOME)
     for stem in ("first", "second"):
         style.save(module(name).draw(data), tmp_path / stem, dpi=50)
     for suffix in (".png", ".svg"):
