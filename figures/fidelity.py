@@ -89,12 +89,14 @@ def facts(data: style.Data) -> dict[str, str]:
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw 1-NN and the spread against K."""
-    figure = style.figure(6.0, 2.8)
+    figure = style.figure(7.2, 3.9)
     axes = figure.subplots(1, 2)
     panels = (("two_sample", 100.0, "1-NN, %", 50.0), ("spread_minor", 1.0, "narrowest std / true std", 1.0))
     for ax, (name, factor, label, perfect) in zip(axes, panels, strict=True):
         ax.axhline(perfect, color=style.LIGHT, lw=0.9)
-        ax.annotate("perfect", (data["K"][-1], perfect), (0, 3), textcoords="offset points", ha="right", fontsize=8)
+        ax.annotate(
+            "perfect", (data["K"][-1], perfect), (0, 3), textcoords="offset points", ha="right", fontsize=style.SMALL
+        )
         for scale, color, marker, values in zip(SCALES, (style.ORANGE, style.BLUE), "so", data[name], strict=True):
             low, high = factor * values.min(axis=1), factor * values.max(axis=1)
             ax.vlines(data["K"], low, high, color=color, alpha=0.5, lw=2)

@@ -20,10 +20,10 @@ figure. K is that of a layer; the bound of D with its {depth} layers is K^{depth
 {K} they are {ring} on the ring (radius 1, std 0.01) and {grid} on the grid ({{−4, …, 4}}², std 0.05). (b) Reverse KL
 between the shares of the modes and equal shares; 0 is perfect. Lines are means over the seeds {seeds} and bars are
 ranges. The runs are too short for a verdict on quality: the best mean share of high quality is {ring_share} on the
-ring and {grid_share} on the grid, while the command's defaults reach above 95 % with five times the updates and
-networks twice as wide, and they end at a K of 4 on the ring. A longer run may therefore prefer a larger K. D is
-2-{width}-{width}-{width}-1, with batch {batch}, {steps} generator updates, n_dis = 1, one learning rate for D and G
-(0.0015, 0.002 on the grid) that falls to 0, and an average of G with .999.
+ring and {grid_share} on the grid, while the command's defaults reach 95 % and more with at least five times the
+updates and networks twice as wide, and they end at a K of 4 on the ring. A longer run may therefore prefer a larger K.
+D is 2-{width}-{width}-{width}-1, with batch {batch}, {steps} generator updates, n_dis = 1, one learning rate for D and
+G (0.0015, 0.002 on the grid) that falls to 0, and an average of G with .999.
 """
 LEVEL = (1.0, 2.0)
 """Between these K the caption says that the modes hardly depend on K; a test checks it."""

@@ -18,18 +18,19 @@ from specnorm_np.optim import Adam
 from specnorm_np.spectral import Array
 from specnorm_np.toy.targets import Mixture, ring
 
-TITLE = "The optimal discriminator, and one that is 1-Lipschitz"
+TITLE = "The optimal discriminator, and one with a Lipschitz bound"
 CAPTION = """
-The paper has no such figure; this one illustrates its section 2, (3)–(5), for q_data a ring of 8 Gaussians (radius 1,
-std {std}) and a model p_G that is a ring at radius {model_radius} with std {model_std}, off the data. (a) f* = log
-q_data − log p_G, exact. (b) f of a discriminator trained on the two with SN at K = 1 (2-{width}-{width}-{width}-1,
-{steps} updates, Adam 0.001, one seed; p_G stands still). (c), (d) Along the dashed line from the centre through a
-mode of p_G and one of the data: ‖∇f*‖ is {at_model} at the mode of p_G and {peak} at the end of this line, growing
-without bound, while ‖∇f‖ is at most {sn_peak} there; the bound (7) is {bound}. (d) What a point of G is sent through
-D = sigmoid(f): by the saturating loss log(1 − D) it is D‖∇f‖, with f* {vanished} at the mode of p_G and with SN
-{sn_sat}; by −log D, which is used in practice, it is (1 − D)‖∇f‖, with f* {star_used} there and with SN {sn_used}.
-The one thing to see: with the optimal D, G is sent next to nothing or far too much, depending on its loss; a D with a
-Lipschitz bound sends something of its own size by either.
+The one thing to see: the optimal D sends G next to nothing or far too much, depending on G's loss, while a D with a
+Lipschitz bound sends a gradient of moderate length by either loss. The paper has no such figure; this one illustrates
+its section 2, (3)–(5). The data q_data are a ring of 8 Gaussians (radius 1, std {std}), black, and the model p_G is a
+ring at radius {model_radius} with std {model_std}, green, off the data. (a) f* = log q_data − log p_G, exact. (b) f of
+a discriminator trained on the two with SN at K = 1 (2-{width}-{width}-{width}-1, {steps} updates, Adam 0.001, one
+seed), while p_G stands still. (c) and (d) follow the dashed line from the centre through a mode of p_G and one of the
+data. (c) ‖∇f*‖ is {at_model} at the mode of p_G and {peak} at the end of the line, and it grows without bound. ‖∇f‖ is
+at most {sn_peak}, below the bound (7), which is {bound}: not exactly 1, because power iteration approaches σ(W) from
+below. (d) What a point of G is sent through D = sigmoid(f). The saturating loss log(1 − D), dashed, sends D‖∇f‖, which
+at the mode of p_G is {vanished} with f* and {sn_sat} with SN. The loss −log D, solid, which is used in practice, sends
+(1 − D)‖∇f‖, which is {star_used} with f* there and {sn_used} with SN.
 """
 STD, MODEL_STD, MODEL_RADIUS = 0.05, 0.03, 0.5
 
@@ -130,23 +131,24 @@ def _field(ax: Axes, data: style.Data, name: str, title: str) -> None:
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw both fields, and both slopes along a line."""
-    figure = style.figure(7.2, 5.8)
+    figure = style.figure(7.2, 6.4)
     axes = figure.subplots(2, 2).ravel()
-    _field(axes[0], data, "star", "$f^*$ of (3), symmetric log scale")
+    _field(axes[0], data, "star", "$f^*$ of (3), log scale")
     _field(axes[1], data, "sn", "$f$ trained with SN, $K=1$")
-    axes[2].plot(data["t"], data["star_slope"], "--", color=style.INK, label="$f^*$")
-    axes[2].plot(data["t"], data["sn_slope"], **style.method_line("sn"), label="SN")
-    for name, label, line in (("star", "$f^*$", {"color": style.INK}), ("sn", "SN", {"color": style.METHODS["sn"][0]})):
-        axes[3].plot(data["t"], data[f"{name}_saturating"], "--", **line, label=f"{label}, $\\log(1-D)$")
-        axes[3].plot(data["t"], data[f"{name}_used"], "-", **line, label=f"{label}, $-\\log D$")
-    for ax, title in ((axes[2], "slope of $f$ along the line"), (axes[3], "what G is sent, by either loss")):
+    for name, color in (("star", style.INK), ("sn", style.METHODS["sn"][0])):
+        axes[2].plot(data["t"], data[f"{name}_slope"], color=color)
+        axes[3].plot(data["t"], data[f"{name}_saturating"], "--", color=color)
+        axes[3].plot(data["t"], data[f"{name}_used"], "-", color=color)
+    for ax, title in ((axes[2], "slope of $f$ along the line"), (axes[3], "what G is sent")):
         ax.set(yscale="log", xlim=(0, 1.5), xlabel="distance from the centre", title=title)
         for at, text, color in ((float(data["model_radius"]), "$p_G$", style.GREEN), (1.0, "$q_{data}$", style.INK)):
-            ax.axvline(at, color=color, lw=0.8, ls=":")
-            ax.text(at + 0.02, 0.98, text, color=color, va="top", transform=ax.get_xaxis_transform())
-    axes[2].set(ylabel="$\\|\\nabla f\\|$", ylim=(0.05, 2e4))
-    axes[3].set(ylabel="length of the gradient", ylim=(1e-12, 1e4))
-    axes[2].legend(loc="center right")
-    axes[3].legend(loc="lower right", fontsize=6.5)
+            ax.axvline(at, color=color, lw=0.9, ls=":")
+            ax.text(at + 0.02, 0.02, text, color=color, va="bottom", transform=ax.get_xaxis_transform())
+    axes[2].set(ylim=(0.02, 5e3))
+    axes[3].set(ylim=(1e-12, 1e4))
+    axes[2].text(1.2, 150.0, "$f^*$", color=style.INK)
+    axes[2].text(1.25, 0.9, "SN", color=style.METHODS["sn"][0])
+    axes[3].text(0.8, 1e-8, "solid: $-\\log D$\ndashed:\n$\\log(1-D)$", color=style.INK, backgroundcolor="white")
+    axes[3].text(1.25, 2e-3, "SN", color=style.METHODS["sn"][0])
     style.letter(axes)
     return figure

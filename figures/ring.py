@@ -20,16 +20,16 @@ from specnorm_np.toy.targets import Mixture
 
 TITLE = "A run with the command's defaults"
 CAPTION = """
-The one thing to see: at the end of a run with SN the samples lie at all eight modes, and σ(W̄) of every layer is close
-to the K that was asked for, all the way. The run is `specnorm-np train`, seed 0: the ring of 8 Gaussians (radius 1,
-std 0.01) and {steps} generator updates at batch {batch}. (a) {n} samples of G in blue over the target in grey: {modes}
-of 8 modes, {quality} of high quality, 1-NN {nn}, where 50 % is perfect. (b) f, the discriminator before its link. (c)
-One mode enlarged, in units of its std; the circles are at 1 and 3 std. It is the mode whose spread is in the middle of
-all eight. (d) All singular values of W̄ of each layer. Layers 2 and 3 have {width} of them and keep {many} above a
-tenth of the largest. (e) σ(W̄) by SVD, the start included, which is {first} in the worst layer. The dotted line is K,
-which the defaults let grow from {k_first} to {k_last}. After the first tenth of the run no σ(W̄) exceeds K by more
-than {above}. (f) High quality and 1-NN through training. The picture of every run, `picture.png` in its folder, has
-the same six panels.
+The one thing to see: at the end of a run with SN the samples lie at all eight modes, and σ(W̄) of every layer follows
+the K that was asked for. The run is `specnorm-np train`, seed 0: the ring of 8 Gaussians (radius 1, std 0.01) and
+{steps} generator updates at batch {batch}. (a) {n} samples of G in blue over the target in grey: {modes} of 8 modes,
+{quality} of high quality, 1-NN {nn}, where 50 % is perfect. (b) f, the discriminator before its link. (c) One mode
+enlarged, in units of its std; the circles are at 1 and 3 std. It is the mode whose spread is in the middle of all
+eight. (d) All singular values of W̄ of each layer. Layers 2 and 3 have {width} of them and keep {many} above a tenth
+of the largest. (e) σ(W̄) by SVD, the start included, which is {first} in the worst layer. The dotted line is K, which
+the defaults let grow from {k_first} to {k_last}. After the first tenth of the run no σ(W̄) exceeds K by more than
+{above}. (f) High quality and 1-NN through training. The picture of every run, `picture.png` in its folder, has the
+same six panels.
 """
 
 

@@ -12,14 +12,14 @@ from specnorm_np.runs.config import Config
 
 TITLE = "Spectra of the hidden layers"
 CAPTION = """
-The paper's Figure 3, for a small MLP instead of a CNN: σ² divided by its maximum, of the two square matrices of D
-(2-{width}-{width}-{width}-1; the first and the last layer have at most 2 and 1 singular values), effective weights
-of the final D; a D without normalisation is shown, too. Setting D of Table 1, {steps} generator updates, batch
-{batch}, ring of 8 Gaussians (radius 2, std 0.05), standard loss, seeds {seeds}: lines are means, bands the range
-over seeds. (c) Stable rank Σσ²/σ₁² through training, mean of the two matrices. At the end it is {rank_clip} for
-clipping, {rank_wn} for WN, {rank_none} without normalisation and {rank_sn} for SN; modes found of 8, at a share of
-high quality, by seed: {modes}. The one thing to see: clipping and WN concentrate on a few directions, SN keeps
-many, as the paper has it.
+The one thing to see: clipping and WN concentrate on a few directions and SN keeps many, as the paper's Figure 3 has
+it. (a), (b) σ² divided by its maximum, of the two square matrices of D at the end of training. D is a small MLP
+(2-{width}-{width}-{width}-1) instead of a CNN; its first and last layer have at most 2 and 1 singular values. A D
+without normalisation is shown, too. (c) Stable rank Σσ²/σ₁² through training, as the mean of the two matrices. At the
+end it is {rank_clip} for clipping, {rank_wn} for WN, {rank_none} without normalisation and {rank_sn} for SN. Lines are
+means over the seeds {seeds}, and bands are ranges. The setting is D of Table 1, with {steps} generator updates, batch
+{batch}, the ring of 8 Gaussians (radius 2, std 0.05) and the standard loss. Modes found of 8, at a share of high
+quality, by seed: {modes}.
 """
 METHODS = ("clip", "wn", "none", "sn")
 
@@ -76,7 +76,7 @@ def facts(data: style.Data) -> dict[str, str]:
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw both spectra and the stable rank."""
-    figure = style.figure(7.2, 2.9)
+    figure = style.figure(7.2, 3.9)
     axes = figure.subplots(1, 3)
     index = np.arange(1, int(data["width"]) + 1)
     for method in METHODS:
@@ -91,9 +91,9 @@ def draw(data: style.Data) -> Figure:
             ax.fill_between(x, low, high, color=line["color"], alpha=0.18, lw=0)
             ax.plot(x, mean, **line, marker=marker, ms=3, markevery=max(len(x) // 8, 1), label=style.LABELS[method])
     for l, ax in zip((2, 3), axes, strict=False):
-        ax.set(xlabel="index of $\\sigma$", title=f"$\\bar W^{l}$ at the end", ylim=(0, 1.03), xlim=(0, index[-1] + 1))
+        ax.set(xlabel="index of $\\sigma$", title=f"$\\bar W^{l}$, end", ylim=(0, 1.03), xlim=(0, index[-1] + 1))
     axes[0].set_ylabel("$\\sigma^2/\\sigma_1^2$")
-    axes[2].set(xlabel="generator update", ylabel="$\\Sigma\\sigma^2/\\sigma_1^2$", title="stable rank", ylim=(0, None))
-    axes[1].legend(loc="upper right")
+    axes[2].set(xlabel="update", xticks=(0, 2000, 4000), title="stable rank", ylim=(0, None))
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=4, columnspacing=1.0)
     style.letter(axes)
     return figure

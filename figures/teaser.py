@@ -92,7 +92,7 @@ def _panel(ax: Axes, x: Array, target: Array, color: str, title: str) -> None:
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw the final samples of both over level lines of f."""
-    figure = style.figure(6.4, 3.5)
+    figure = style.figure(6.4, 3.9)
     for ax, method in zip(figure.subplots(1, 2), METHODS, strict=True):
         _panel(ax, data[method][-1], data["target"], style.METHODS[method][0], style.LABELS[method])
         levels = np.quantile(data[f"{method}_f"], np.linspace(0.02, 0.98, 13))
@@ -106,7 +106,7 @@ def draw(data: style.Data) -> Figure:
 def animate(data: style.Data, path: Path) -> None:
     """Write both trainings as an animated GIF."""
     with matplotlib.rc_context(style.LOOK):
-        figure = Figure(figsize=(5.0, 2.75), dpi=90, layout="constrained")
+        figure = Figure(figsize=(5.0, 3.1), dpi=90, layout="constrained")
         axes = figure.subplots(1, 2)
         writer = PillowWriter(fps=10)
         temporary = path.with_name(f".{path.name}.tmp.gif")

@@ -14,14 +14,16 @@ from specnorm_np.testing.gradcheck import numeric_gradient
 
 TITLE = "Three gradients of W/σ̂"
 CAPTION = """
-No figure of the paper; its section 2.3. V = ⟨C, W/σ̂⟩ for a fixed Gaussian C and a {shape} matrix with σ₂/σ₁ = {r};
-σ̂ after k iterations from the same random ũ, median over {n} draws of C and ũ. *Frozen* is (12), with ũ, ṽ of
-iteration k held fixed, as the paper, its code and this package have it. *Through* differentiates the k iterations
-as well (central differences of W ↦ V). *True* is the gradient of V at W/σ(W). At k = 1 the frozen gradient is off
-by {frozen_1} and the other by {through_1}, relative to the true one. The frozen one closes in as r^(2k), like the
-singular vectors it is made of; the one through the iterations as k·r^(4k), like σ̂ itself, until the differences'
-rounding. The one thing to see: the three are one only at convergence; and ⟨∂V/∂W, W⟩ = 0, the scale invariance,
-holds for the frozen one at every k (at most {along} here, relative to |∂V/∂W||W|).
+The one thing to see: three gradients of V = ⟨C, W/σ̂⟩ are the same only when the power iteration has converged, and
+(12), which the paper uses, is the slowest to get there. The paper has no such figure; the subject is its section 2.3.
+C is a fixed Gaussian matrix, W is a {shape} matrix with σ₂/σ₁ = {r}, and σ̂ comes from k iterations from the same
+random ũ. Lines are medians over {n} draws of C and ũ. *Frozen* is (12), with ũ, ṽ of iteration k held fixed, as the
+paper, its code and this package have it. *Through* differentiates the k iterations as well, by central differences of
+W ↦ V. *True* is the gradient of V at W/σ(W). At k = 1 the frozen gradient is off by {frozen_1} and the other by
+{through_1}, relative to the true one. The frozen one approaches it as r^(2k), like the singular vectors it is made of.
+The one through the iterations approaches it as k·r^(4k), like σ̂ itself, until the rounding of the differences.
+Dotted: the difference of the two. The scale invariance ⟨∂V/∂W, W⟩ = 0 holds for the frozen one at every k, with at
+most {along} here, relative to ‖∂V/∂W‖‖W‖.
 """
 N_ITER = 24
 RATIO = 0.75
@@ -94,7 +96,7 @@ def facts(data: style.Data) -> dict[str, str]:
 @style.styled
 def draw(data: style.Data) -> Figure:
     """Draw the relative differences against k."""
-    figure = style.figure(5.2, 3.6)
+    figure = style.figure(6.4, 4.6)
     ax, k = figure.subplots(), data["k"]
     ax.plot(k, data["rate_2k"], color=style.LIGHT, lw=0.9)
     ax.plot(k, data["rate_4k"], color=style.LIGHT, lw=0.9, ls="--")
@@ -103,11 +105,11 @@ def draw(data: style.Data) -> Figure:
     ax.plot(k, data["through"], "--s", color=style.RED, ms=3.5)
     ax.plot(k, data["along"], "-.", color=style.GREEN)
     ax.set(yscale="log", ylim=(1e-17, 5), xlim=(0, k[-1] + 1), xlabel="power iterations $k$ from a random start")
-    ax.set_ylabel("relative difference")
+    ax.set_ylabel("relative distance from the true one")
     at = 2 * len(k) // 3
     notes = (
-        ("frozen", "frozen (12) − true, $\\propto r^{2k}$\n(dotted: frozen − through)", (6, 6), style.BLUE, at),
-        ("through", "through $k$ iterations − true,\n$\\propto k\\,r^{4k}$", (-8, -4), style.RED, at - 2),
+        ("frozen", "frozen (12), $\\propto r^{2k}$", (6, 6), style.BLUE, at),
+        ("through", "through, $\\propto k\\,r^{4k}$", (-8, -4), style.RED, at - 2),
     )
     for name, text, offset, color, i in notes:
         ha, va = ("left", "bottom") if offset[0] > 0 else ("right", "top")

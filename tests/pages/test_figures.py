@@ -239,6 +239,15 @@ def test_kept_teaser_shows_collapse_without_and_all_modes_with_sn():
     assert data["none_slope"] > data["sn_slope"]
 
 
+def test_kept_run_finds_all_modes_and_follows_K():
+    data = read(HOME / "ring.npz")
+    assert data["end"][0] == 8
+    ratio = data["sigma"] / data["K"][:, None]
+    assert ratio.min() > 1 - 1e-5  # float32
+    assert ratio[0].max() > 1.2  # a cold start
+    assert ratio[data["step"] > 0.1 * data["steps"]].max() < 1.1
+
+
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +278,11 @@ def test_every_method_has_its_own_look():
 
 def test_gallery_is_up_to_date():
     assert (HOME / "README.md").read_text() == gallery(HOME)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_caption_begins_with_the_one_thing_to_see(name):
+    assert module(name).CAPTION.strip().startswith("The one thing to see: ")
 
 
 def test_files_are_small():
