@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from specnorm_np.command import bench, cli
+from specnorm_np.command import bench, cli, comparison
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.runs import config, run as runs, tables
 from specnorm_np.runs.compare import Result, key, parse_seeds, plan, process_pool, train_all, train_one
@@ -403,7 +403,7 @@ def test_another_folder_is_left_alone(tmp_path):
 def folder(tmp_path, monkeypatch):
     """Work in an empty folder and in this process."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "process_pool", lambda jobs: Serial())
+    monkeypatch.setattr(comparison, "process_pool", lambda jobs: Serial())
     return tmp_path
 
 
@@ -469,7 +469,7 @@ def test_status_of_diverged_and_failed_runs(folder, capsys, monkeypatch):
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(folder, capsys, monkeypatch, arguments, words):
-    monkeypatch.setattr(cli, "process_pool", process_pool)
+    monkeypatch.setattr(comparison, "process_pool", process_pool)
     (folder / "ragged.csv").write_text("1,2\n3\n")
     (folder / "full").mkdir()
     (folder / "full/kept.txt").write_text("kept")

@@ -1,0 +1,47 @@
+"""The work of `compare`: many runs, what is said of each, and the table."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from specnorm_np.command.interrupts import interruptible
+from specnorm_np.command.options import plan_of
+from specnorm_np.runs import tables
+from specnorm_np.runs.compare import Result, key, lookup, process_pool, train_all
+from specnorm_np.runs.config import make_target
+from specnorm_np.toy.metrics import N_EVAL
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Train what is missing, and keep results.csv and table.md up to date after every run."""
+    configs, out = plan_of(options), options.out
+    if configs[0].data == "-":
+        raise ValueError("--data is -; expected a file, for every run reads it anew")
+    target = make_target(configs[0])
+    say: Callable[..., None] = (lambda *_, **__: None) if hasattr(options, "quiet") else print
+    results = {key(config): Result(config, key(config)) for config in configs}
+    there = sum(lookup(result.config, out / name) is not None for name, result in results.items())
+    done, began = 0, time.perf_counter()
+
+    def on_result(result: Result) -> None:
+        nonlocal done
+        results[result.key], done = result, done + 1
+        passed, new = time.perf_counter() - began, done - there
+        left = f", about {passed / new * (len(results) - done):.0f} s left" if new > 0 else ""
+        say(f"{done}/{len(results)}  {tables.describe(result)}  ({passed:.0f} s so far{left})", flush=True)
+        if result.status == "failed":
+            print(f"specnorm-np: {tables.describe(result)}", file=sys.stderr)
+        tables.save(results.values(), out)
+
+    with interruptible() as stopped, process_pool(getattr(options, "jobs", None)) as pool:
+        tables.save(results.values(), out)
+        say(f"{target.name}: {len(results)} runs of {configs[0].steps} steps into {out}, {there} of them there already")
+        train_all(configs, out, executor=pool, on_result=on_result, stop=stopped)
+    if done < len(results):
+        print(f"stopped: {done} of {len(results)} runs are done, the others saved. Go on with the same command.")
+        return 130
+    for line in tables.table(results.values()):
+        say(line)
+    say(f"mean ± standard error over seeds, {N_EVAL} samples each. All in {out}")
+    return 1 if any(result.status == "failed" for result in results.values()) else 0
