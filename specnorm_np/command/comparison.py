@@ -3,13 +3,18 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from specnorm_np.command.interrupts import interruptible
 from specnorm_np.command.options import plan_of
 from specnorm_np.runs import tables
-from specnorm_np.runs.compare import Result, key, lookup, process_pool, train_all
+from specnorm_np.runs.cluster import Cluster
+from specnorm_np.runs.compare import Result, key, lookup, train_all, train_with
 from specnorm_np.runs.config import make_target
+from specnorm_np.runs.pool import process_pool
 from specnorm_np.toy.metrics import N_EVAL
 
 
@@ -34,14 +39,35 @@ def compare(options: argparse.Namespace) -> int:
             print(f"specnorm-np: {tables.describe(result)}", file=sys.stderr)
         tables.save(results.values(), out)
 
-    with interruptible() as stopped, process_pool(getattr(options, "jobs", None)) as pool:
+    with interruptible() as stopped, trainer(options) as (train, where):
         tables.save(results.values(), out)
         say(f"{target.name}: {len(results)} runs of {configs[0].steps} steps into {out}, {there} of them there already")
-        train_all(configs, out, executor=pool, on_result=on_result, stop=stopped)
+        if where:
+            say(where)
+        train(configs, out, on_result=on_result, stop=stopped)
+        interrupted = stopped()
+    if done < len(results) and not interrupted:
+        raise OSError(f"the scheduler has gone; {done} of {len(results)} runs are kept. Go on with the same command")
     if done < len(results):
-        print(f"stopped: {done} of {len(results)} runs are done, the others saved. Go on with the same command.")
+        others = "begin anew" if where else "saved"
+        print(f"stopped: {done} of {len(results)} runs are done, the others {others}. Go on with the same command.")
         return 130
     for line in tables.table(results.values()):
         say(line)
     say(f"mean ± standard error over seeds, {N_EVAL} samples each. All in {out}")
     return 1 if any(result.status == "failed" for result in results.values()) else 0
+
+
+@contextmanager
+def trainer(options: argparse.Namespace) -> Iterator[tuple[Callable[..., Any], str]]:
+    """Yield what trains the runs, on this machine or on a cluster, and what there is to say of the cluster."""
+    if not hasattr(options, "dask"):
+        with process_pool(getattr(options, "jobs", None)) as pool:
+            yield partial(train_all, executor=pool), ""
+    elif hasattr(options, "jobs"):
+        raise ValueError(
+            "--jobs has no effect with --dask; expected one of them, for each thread of a worker has a run"
+        )
+    else:
+        with Cluster(options.dask) as cluster:
+            yield partial(train_with, cluster), str(cluster)

@@ -18,8 +18,9 @@ from hypothesis import given, strategies as st
 from specnorm_np.command import bench, cli, comparison
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.runs import config, run as runs, tables
-from specnorm_np.runs.compare import Result, key, parse_seeds, plan, process_pool, train_all, train_one
+from specnorm_np.runs.compare import Result, key, parse_seeds, plan, train_all, train_one
 from specnorm_np.runs.config import Config
+from specnorm_np.runs.pool import process_pool
 from specnorm_np.runs.threads import THREAD_VARIABLES
 
 TINY = {"steps": 12, "batch": 8, "d_width": 8, "g_width": 8, "d_depth": 1, "g_depth": 1}
