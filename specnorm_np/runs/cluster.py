@@ -27,6 +27,9 @@ from specnorm_np.runs.compare import Result, lookup
 from specnorm_np.runs.config import Config, make_target, to_json
 from specnorm_np.runs.storage import locked, write_text
 
+ENDS = {"summary.json", "diverged.txt"}
+"""One of these files has a run that has ended, and no other."""
+
 
 class Cluster:
     """The workers of a cluster, for `train_with`. As a context manager it ends the connection and not the cluster.
@@ -71,10 +74,18 @@ class Cluster:
 
     def __str__(self) -> str:
         threads = self.client.nthreads().values()
-        return f"{len(threads)} workers with {sum(threads)} threads at {self.address}"
+        return f"the cluster at {self.address}: workers {len(threads)}, threads {sum(threads)}"
 
     def submit(self, config: Config, directory: Path) -> "Future[Any]":
-        """Submit the job of a run."""
+        """Submit the job of a run.
+
+        Raises
+        ------
+        ConnectionError
+            If the scheduler has gone.
+        """
+        if self.lost:
+            raise ConnectionError(f"the scheduler at {self.address} has gone; what has come back is kept")
         points = None if config.data is None else self._points(config)
         job: Future[Any] = self.executor.submit(train_away, to_json(config), points, self.event.name, __version__)
         return job
@@ -89,17 +100,16 @@ class Cluster:
     def take(self, value: Trained, config: Config, directory: Path) -> Result:
         """Keep a run that has come back, and make its result."""
         files, failure = value
-        if failure is None:
+        if ENDS & files.keys():
             keep(files, directory)
         return lookup(config, directory) or Result(config, directory.name, failure=failure)
 
     def stop(self, jobs: "Collection[Future[Any]]") -> None:
-        """Give up the jobs that are not done. Those that run stop within seconds; nothing of them is kept."""
+        """Give up the jobs that are not done, and take no new ones. Those that run end within seconds, for nothing."""
         if self.lost:
             return
         self.event.set()
-        for job in jobs:
-            job.cancel()
+        self.executor.shutdown(wait=False)  # one message for all jobs
 
     @property
     def lost(self) -> bool:
