@@ -71,7 +71,7 @@ def came_out(cache, name):
 
 
 def test_a_killed_worker_has_its_run_done_again_to_the_same_bits(local, tmp_path):
-    configs = plan(["none", "sn"], ["D"], [0], {**TINY, "steps": 1000})
+    configs = plan(["none", "sn"], ["D"], [0], {**TINY, "steps": 60})
     with ThreadPoolExecutor(1) as thread:
         here = train_all(configs, tmp_path / "here", executor=thread)
     seen, before = [], set(local.scheduler_info["workers"])
