@@ -14,7 +14,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", 
 import numpy as np  # noqa: E402
 
 from figures import NAMES  # noqa: E402
-from specnorm_np.runs.compare import process_pool  # noqa: E402
+from specnorm_np.runs.pool import process_pool  # noqa: E402
 from specnorm_np.runs.storage import write, write_text  # noqa: E402
 
 HOME = Path(__file__).parent

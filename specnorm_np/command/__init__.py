@@ -1,4 +1,5 @@
 """The command `specnorm-np`: what is typed, and what is printed.
 
-`cli` has the subcommands, `options` what `train` and `compare` take, and `bench` the timing of a training step.
+`cli` reads what is typed, with `options` for what `train` and `compare` take; `subcommands` and `comparison` do the
+work, and `bench` times a training step.
 """

@@ -12,7 +12,7 @@ from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN
 from specnorm_np.normalizers import Identity
 from specnorm_np.rivals.methods import METHODS, fields_of
-from specnorm_np.runs.compare import process_pool
+from specnorm_np.runs.pool import process_pool
 from specnorm_np.spectral import Array
 
 SIZES = ((64, 64), (128, 128), (256, 256))

@@ -119,6 +119,8 @@ def _add_files(files: Group, several: bool) -> None:
         out = Path("runs/compare")
         files.add_argument("--out", type=Path, default=out, metavar="DIR", help=f"of the comparison (default {out})")
         files.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default one per core)")
+        cluster = "train on the cluster of this dask.distributed scheduler, like tcp://host:8786 (extra dask)"
+        files.add_argument("--dask", metavar="ADDRESS", help=cluster)
     else:
         files.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default the next free one in runs/)")
     files.add_argument("--quiet", action="store_true", help="print nothing but errors")

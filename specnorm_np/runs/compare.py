@@ -8,22 +8,20 @@ only what is new.
     results = train_all(configs, Path("runs/compare"))
 
 The jobs run in any `concurrent.futures.Executor`; without one, in a `process_pool`, whose workers import the calling
-script anew: keep its work under `if __name__ == "__main__":`. dask.distributed's `Client(...).get_executor()` and
-mpi4py's `MPIPoolExecutor()` are such executors; all their workers need to see the folder (and the data file), and it is
-for whoever starts them to set OPENBLAS_NUM_THREADS=1.
+script anew: keep its work under `if __name__ == "__main__":`. mpi4py's `MPIPoolExecutor()` is such an executor; all its
+workers need to see the folder (and the data file), and it is for whoever starts them to set OPENBLAS_NUM_THREADS=1.
+Workers of dask.distributed need no such folder: see `cluster`.
 """
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,8 +29,9 @@ from specnorm_np.gan import Diverged
 from specnorm_np.optim import TABLE_1
 from specnorm_np.runs import run as runs
 from specnorm_np.runs.config import Config, from_options, to_json
+from specnorm_np.runs.pool import process_pool
 from specnorm_np.runs.storage import write_text
-from specnorm_np.runs.threads import THREAD_VARIABLES
+from specnorm_np.toy.targets import Target
 
 ADAM = ("d_alpha", "g_alpha", "beta1", "beta2", "n_dis")
 """What a setting of Table 1 sets."""
@@ -174,54 +173,123 @@ def train_all(
     if executor is None:
         with process_pool() as pool:
             return train_all(configs, cache, executor=pool, on_result=on_result, stop=stop)
-    wanted = {key(config): config for config in configs}
-    results = {name: Result(config, name) for name, config in wanted.items()}
-    pending: dict[Future[Result], str] = {}
+    return train_with(SharedFolder(executor, cache), configs, cache, on_result=on_result, stop=stop)
 
-    def collect(seconds: float) -> None:
-        for future in wait(pending, seconds, FIRST_COMPLETED).done:
-            tell(_outcome(future, results[pending.pop(future)]))
 
-    def tell(result: Result) -> None:
-        results[result.key] = result
-        if result.status != "unfinished":
-            on_result(result)
+class Workers(Protocol):
+    """Those who train the runs of a comparison, as `train_with` asks them to."""
 
+    def submit(self, config: Config, directory: Path) -> "Future[Any]":
+        """Begin a job, whose run is to be kept in `directory`."""
+
+    def take(self, value: Any, config: Config, directory: Path) -> Result:
+        """Make the result of what a job has returned."""
+
+    def stop(self, jobs: "Collection[Future[Any]]") -> None:
+        """Tell the jobs to stop. Those that are not done on return are given up."""
+
+
+class SharedFolder:
+    """Workers that see the cache: each job writes its run there, and a file in it tells all of them to stop."""
+
+    def __init__(self, executor: Executor, cache: Path):
+        self.executor, self.stop_file = executor, cache.absolute() / f".stop-{uuid.uuid4().hex}"
+
+    def submit(self, config: Config, directory: Path) -> "Future[Any]":
+        """Submit the job to the executor."""
+        return self.executor.submit(train_one, config, str(directory.absolute()), str(self.stop_file))
+
+    def take(self, value: Result, config: Config, directory: Path) -> Result:
+        """Return the result as it is, for the run is in its place."""
+        return value
+
+    def stop(self, jobs: "Collection[Future[Any]]") -> None:
+        """Wait until every job has stopped after its step, and saved its run. Jobs that start now end at once."""
+        self.stop_file.touch()
+        wait(jobs)  # without `cancel`, which dask would take for a running job, too
+        self.stop_file.unlink()
+
+
+def train_with(
+    workers: Workers,
+    configs: Iterable[Config],
+    cache: Path,
+    *,
+    on_result: Callable[[Result], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Result]:
+    """Do what `train_all` does with workers of another kind."""
+    jobs = _Jobs(workers, {key(config): config for config in configs}, cache, on_result)
     cache.mkdir(parents=True, exist_ok=True)
-    stop_file = cache.absolute() / f".stop-{uuid.uuid4().hex}"
     try:
-        for name, config in wanted.items():
+        for name in jobs.results:
             if stop():
                 break
-            known = lookup(config, cache / name)
-            try:
-                if known is None:
-                    pending[executor.submit(train_one, config, str(cache.absolute() / name), str(stop_file))] = name
-            except BrokenExecutor as error:
-                known = results[name]._replace(failure=_text(error))
-            if known is not None:
-                tell(known)
-            collect(0.0)
-        while pending and not stop():
-            collect(0.1)
+            jobs.begin(name)
+            jobs.collect(0.0)
+        while jobs.pending and not stop():
+            jobs.collect(0.1)
     finally:
-        if pending:
-            stop_file.touch()
-            wait(pending)  # a job that starts now ends at once; dask would take `cancel` for a running one, too
-            stop_file.unlink()
-    for future, name in pending.items():
-        tell(_outcome(future, results[name]))
-    return list(results.values())
+        if jobs.pending:
+            workers.stop(jobs.pending)
+    for future in list(jobs.pending):
+        jobs.tell(jobs.outcome(future))
+    return list(jobs.results.values())
 
 
-def _outcome(future: "Future[Result]", unfinished: Result) -> Result:
-    if future.cancelled():
-        return unfinished
-    error = future.exception()
-    return future.result() if error is None else unfinished._replace(failure=_text(error))
+class _Jobs:
+    """The runs of a comparison by their names, and the jobs that are not done yet."""
+
+    def __init__(
+        self, workers: Workers, wanted: Mapping[str, Config], cache: Path, on_result: Callable[[Result], None]
+    ):
+        self.workers, self.cache, self.on_result = workers, cache, on_result
+        self.results = {name: Result(config, name) for name, config in wanted.items()}
+        self.pending: dict[Future[Any], str] = {}
+        self.done: SimpleQueue[Future[Any]] = SimpleQueue()  # `wait` would look at every pending job each time
+
+    def begin(self, name: str) -> None:
+        """Read a run, or submit its job."""
+        config, directory = self.results[name].config, self.cache / name
+        known = lookup(config, directory)
+        if known is None:
+            try:
+                future = self.workers.submit(config, directory)
+            except BrokenExecutor as error:
+                known = self.results[name]._replace(failure=text_of(error))
+            else:
+                self.pending[future] = name
+                future.add_done_callback(self.done.put)
+        if known is not None:
+            self.tell(known)
+
+    def collect(self, seconds: float) -> None:
+        """Wait so long for a job that is done, and tell what has become of its run."""
+        try:
+            future = self.done.get(timeout=seconds)
+        except Empty:
+            return
+        self.tell(self.outcome(future))
+
+    def outcome(self, future: "Future[Any]") -> Result:
+        """Say what has become of the run of a job, which is pending no more."""
+        unfinished = self.results[self.pending.pop(future)]
+        if future.cancelled() or not future.done():
+            return unfinished
+        try:
+            return self.workers.take(future.result(), unfinished.config, self.cache / unfinished.key)
+        except Exception as error:
+            return unfinished._replace(failure=text_of(error))
+
+    def tell(self, result: Result) -> None:
+        """Keep a result, and pass on one that is final."""
+        self.results[result.key] = result
+        if result.status != "unfinished":
+            self.on_result(result)
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Write an error in a line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
@@ -238,72 +306,28 @@ def lookup(config: Config, directory: Path) -> Result | None:
 
 def train_one(config: Config, directory: str, stop_file: str) -> Result:
     """Do the job of one run: go on with it, or begin it, until it ends or `stop_file` is there."""
-    folder = Path(directory)
+    return train_in(config, Path(directory), lambda: os.path.exists(stop_file))
+
+
+def train_in(config: Config, folder: Path, stop: Callable[[], bool], target: Target | None = None) -> Result:
+    """Do the job of one run in its folder, until it ends or `stop` says so; `target` is that of `runs.create`."""
     unfinished = Result(config, folder.name)
-    if os.path.exists(stop_file):
+    if stop():
         return unfinished
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # a diverging run is told by its values
-            runs.train(_open(config, folder), stop=lambda: os.path.exists(stop_file), keep_snapshots=False)
+            runs.train(_open(config, folder, target), stop=stop, keep_snapshots=False)
     except Diverged as error:
         write_text(folder / "diverged.txt", f"{error}\n")
         return unfinished._replace(failure=str(error))
     except Exception as error:  # as text, since not every exception survives the way back
-        return unfinished._replace(failure=_text(error))
+        return unfinished._replace(failure=text_of(error))
     return lookup(config, folder) or unfinished
 
 
-def _open(config: Config, folder: Path) -> runs.Run:
+def _open(config: Config, folder: Path, target: Target | None) -> runs.Run:
     """Load a run. A new one is made beside its place and moved there, so that a folder with its name is whole."""
     if not (folder / "checkpoint.npz").exists():
         new = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        runs.create(config, new).directory.rename(folder)
+        runs.create(config, new, target=target).directory.rename(folder)
     return runs.load(folder)
-
-
-# ---- workers --------------------------------------------------------------------------------------------------------
-
-
-class _Pool(ProcessPoolExecutor):
-    """A process pool whose `submit`, which starts the workers, lets them inherit what suits them.
-
-    One BLAS thread, unless the environment says otherwise, and no SIGINT: Ctrl-C in a terminal goes to all processes,
-    and a worker would die of it, even while it is still importing NumPy.
-    """
-
-    def submit(self, *arguments: Any, **options: Any) -> Any:
-        """Submit a job."""
-        new = () if any(name in os.environ for name in THREAD_VARIABLES) else THREAD_VARIABLES
-        os.environ.update(dict.fromkeys(new, "1"))
-        if hasattr(signal, "pthread_sigmask"):  # not on Windows
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(*arguments, **options)
-        finally:
-            if hasattr(signal, "pthread_sigmask"):
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            for name in new:
-                del os.environ[name]
-
-
-def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
-    """Make a pool of processes, one per core unless said otherwise, with one BLAS thread each.
-
-    The workers leave Ctrl-C to this process and end when it does.
-    """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; expected at least 1")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return _Pool(workers or cores, multiprocessing.get_context("spawn"), _start_worker)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # nobody reads the result any more; the checkpoint stays

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from specnorm_np.command import cli
+from specnorm_np.command import cli, subcommands
 from specnorm_np.rivals.methods import METHODS
 from specnorm_np.runs.threads import THREAD_VARIABLES
 
@@ -85,14 +85,14 @@ def test_settings_of_table_1(folder):
 
 
 def test_ctrl_c_saves_and_resume_ends_with_the_same_bits(folder, capsys, monkeypatch):
-    class Impatient(cli.ProgressLine):
+    class Impatient(subcommands.ProgressLine):
         def __call__(self, progress):
             if progress.step == 5:
                 signal.raise_signal(signal.SIGINT)
 
     assert run("train", *TINY, "--quiet", "--out", "whole") == 0
     before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(cli, "ProgressLine", Impatient)
+    monkeypatch.setattr(subcommands, "ProgressLine", Impatient)
     assert run("train", *TINY, "--out", "parts") == 130
     assert signal.getsignal(signal.SIGINT) is before
     assert "specnorm-np resume parts" in capsys.readouterr().out

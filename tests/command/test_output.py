@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from specnorm_np.command import cli, report
+from specnorm_np.command import cli, report, subcommands
 from specnorm_np.command.output import whole_number
 from specnorm_np.command.progress import fitted
 from specnorm_np.runs.storage import locked
@@ -165,7 +165,7 @@ def test_the_report_is_printed_before_a_file_fails(folder, capsys, monkeypatch):
     def write_text(path, text):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(cli, "write_text", write_text)
+    monkeypatch.setattr(subcommands, "write_text", write_text)
     assert cli.run_command(["lipschitz", "r"]) == 2
     out, error = capsys.readouterr()
     assert "exact, on the box" in out
