@@ -16,10 +16,10 @@ TITLE = "The paper's claims, tested"
 DATA = ("settings", "n_dis", "last_width", "reparametrisation", "k_and_scale", "concentration")
 DATA += ("training_time",)
 CAPTION = """
-Every claim of the ledger `CLAIMS.md` that was tested by runs: the effect, which is positive where the claim says so,
-and its 95 % bootstrap interval over seeds, in units of the effect that would matter (the dashed line). The scale is
-linear from −1 to 1 and logarithmic beyond. The one thing to see: of {n} tests {holds} hold, {fails} do not, and {open}
-are undecided.
+The one thing to see: of {n} tests {holds} hold, {fails} do not, and {open} are undecided. Every claim of the ledger
+`CLAIMS.md` that was tested by runs: the effect, which is positive where the claim says so, and its 95 % bootstrap
+interval over seeds, in units of the effect that would matter (the dashed line). The scale is linear from −1 to 1 and
+logarithmic beyond.
 """
 VERDICTS = {"holds": style.BLUE, "does not hold": style.RED, "undecided here": style.GREY}
 RIVALS = ("none", "wn", "clip", "ortho", "wgan-gp", "gan-gp", "bn", "ln")

@@ -21,10 +21,10 @@ from specnorm_np.toy.metrics import N_EVAL, evaluate
 
 TITLE = "What λ does"
 CAPTION = """
-Section 2.3 of the paper reads λ in (12) as a penalty that keeps W̄ from concentrating on its first singular direction.
-Here D is trained with the whole gradient (12), and with (12) without its second term, as if σ were a constant; the ring
-at setting C, seeds {seeds}. (a) The stable rank Σσ²/σ₁² of the two hidden square matrices of D in training, mean and
-range over the seeds. (b) The reverse KL at the end, a dot a run. The one thing to see: {lesson}
+The one thing to see: {lesson} Section 2.3 of the paper reads λ in (12) as a penalty that keeps W̄ from concentrating on
+its first singular direction. Here D is trained with the whole gradient (12), and with (12) without its second term, as
+if σ were a constant; the ring at setting C, seeds {seeds}. (a) The stable rank Σσ²/σ₁² of the two hidden square
+matrices of D in training, mean and range over the seeds. (b) The reverse KL at the end, a dot a run.
 """
 VARIANTS = ("with λ", "without λ")
 SEEDS, POINTS = 3, 40

@@ -12,11 +12,11 @@ from specnorm_np.runs.config import Config
 
 TITLE = "Quality against K and the scale of the data"
 CAPTION = """
-No figure of the paper, which states that its Lipschitz constant, the one hyper-parameter, worked without intensive
-tuning. The ring at setting C, seeds {seeds}, as it is (radius 2, std 0.05) and made ten times smaller and larger. K is
-per layer, K⁴ the constant of D with its four layers. Lines are means, bars the range over the seeds; the level on the
-right is without normalisation. (a) Against K itself; (b) against K⁴ times the scale of the data, which says how much f
-may change from one side of the ring to the other. The one thing to see: {lesson}
+The one thing to see: {lesson} No figure of the paper, which states that its Lipschitz constant, the one
+hyper-parameter, worked without intensive tuning. The ring at setting C, seeds {seeds}, as it is (radius 2, std 0.05)
+and made ten times smaller and larger. K is per layer, K⁴ the constant of D with its four layers. Lines are means, bars
+the range over the seeds; the level on the right is without normalisation. (a) Against K itself; (b) against K⁴ times
+the scale of the data, which says how much f may change from one side of the ring to the other.
 """
 U = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """K of a layer, times the fourth root of the data's scale."""

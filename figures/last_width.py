@@ -11,9 +11,9 @@ from specnorm_np.runs.config import Config
 
 TITLE = "Width of the last hidden layer"
 CAPTION = """
-The paper's Figure 4 on toy data: the ring at setting C with 16 to 512 units in D's last hidden layer, seeds {seeds}.
-Lines are means, bars the range over the seeds. The paper widens a convolution of an image model and finds orthonormal
-regularisation to suffer, spectral normalisation not. The one thing to see: {lesson}
+The one thing to see: {lesson} The paper's Figure 4 on toy data: the ring at setting C with 16 to 512 units in D's last
+hidden layer, seeds {seeds}. Lines are means, bars the range over the seeds. The paper widens a convolution of an image
+model and finds orthonormal regularisation to suffer, spectral normalisation not.
 """
 METHODS = ("sn", "ortho")
 WIDTHS = (16, 32, 64, 128, 256, 512)

@@ -12,10 +12,10 @@ from specnorm_np.runs.config import Config
 
 TITLE = "Updates of D per update of G"
 CAPTION = """
-The paper's Figure 11 on toy data: the ring at setting D with 1 to 20 updates of D per update of G, seeds {seeds}.
-Lines are means, bars the range over the seeds. Left: {steps} generator updates for all, so that a larger n_dis is a
-longer training. Right: {d_steps} updates of D for all, so that a larger n_dis leaves fewer updates for G. The one thing
-to see: {lesson}
+The one thing to see: {lesson} The paper's Figure 11 on toy data: the ring at setting D with 1 to 20 updates of D per
+update of G, seeds {seeds}. Lines are means, bars the range over the seeds. Left: {steps} generator updates for all, so
+that a larger n_dis is a longer training. Right: {d_steps} updates of D for all, so that a larger n_dis leaves fewer
+updates for G.
 """
 METHODS = ("sn", "wn", "none")
 N_DIS = (1, 2, 5, 10, 20)

@@ -19,11 +19,11 @@ from specnorm_np.toy.targets import Target, ring
 
 TITLE = "Reparametrisations inside WGAN-GP"
 CAPTION = """
-The paper's Figure 15 and Tables 7 and 8 on toy data: WGAN-GP alone and with W̃ of D's weights, on the ring at setting
-D, seeds {seeds}; dots are runs, bars their mean. Fresh data at every step, or {points} training points, of which a
-tenth is held out. All are measured against 2,500 new points of the ring. The critic's overfitting (c) is how much
-higher it rates the points it was trained on than new ones, in units of its standard deviation over the new ones. The
-one thing to see: {lesson}
+The one thing to see: {lesson} The paper's Figure 15 and Tables 7 and 8 on toy data: WGAN-GP alone and with W̃ of D's
+weights, on the ring at setting D, seeds {seeds}; dots are runs, bars their mean. Fresh data at every step, or {points}
+training points, of which a tenth is held out. All are measured against 2,500 new points of the ring. The critic's
+overfitting (c) is how much higher it rates the points it was trained on than new ones, in units of its standard
+deviation over the new ones.
 """
 VARIANTS: dict[str, dict[str, Any]] = {
     "wgan-gp": {"method": "wgan-gp"},

@@ -8,9 +8,9 @@ from figures import settings, style
 TITLE = "Samples of every method at every setting"
 DATA = "settings"
 CAPTION = """
-The paper's Figures 6 and 12 on toy data: {shown} samples of every run of the figure before on the ring with seed
-{seed}, which was chosen before the runs. A cross stands for a run that diverged. The one thing to see: the columns are
-alike for spectral normalisation, and differ for the others.
+The one thing to see: the columns are alike for spectral normalisation, and differ for the others. The paper's Figures 6
+and 12 on toy data: {shown} samples of every run of the figure before on the ring with seed {seed}, which was chosen
+before the runs. A cross stands for a run that diverged.
 """
 
 

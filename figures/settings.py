@@ -16,11 +16,11 @@ from specnorm_np.toy.metrics import N_EVAL
 
 TITLE = "Methods over the settings A to F"
 CAPTION = """
-The paper's Figures 1 and 2 on toy data: {n_methods} methods at the six settings of Table 1, on the ring (8 modes,
-radius 2, std 0.05; seeds {ring_seeds}) and the grid (25 modes; seeds {grid_seeds}). A cell is a mean over the seeds,
-with its standard error below. D is 2-64-64-64-1, K = 1, batch 64; the budgets, the same for all methods, are
-{steps} generator updates. The one thing to see: {lesson} A run without samples of high quality, or one that diverged,
-counts as a single mode: its reverse KL is log 8 = 2.08 on the ring and log 25 = 3.22 on the grid.
+The one thing to see: {lesson} The paper's Figures 1 and 2 on toy data: {n_methods} methods at the six settings of Table
+1, on the ring (8 modes, radius 2, std 0.05; seeds {ring_seeds}) and the grid (25 modes; seeds {grid_seeds}). A cell is
+a mean over the seeds, with its standard error below. D is 2-64-64-64-1, K = 1, batch 64; the budgets, the same for all
+methods, are {steps} generator updates. A run without samples of high quality, or one that diverged, counts as a single
+mode: its reverse KL is log 8 = 2.08 on the ring and log 25 = 3.22 on the grid.
 """
 METHODS = (
     *("none", "sn", "sn, hinge", "sn-strict", "wn", "fn", "clip", "ortho", "snreg"),
