@@ -4,45 +4,12 @@
 SPECNORM_SITE names the folder of the site, CHROMIUM the browser's program.
 """
 
-import functools
-import http.server
 import os
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from built_site import SITE, Watch, served
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = Path(os.environ.get("SPECNORM_SITE", ROOT / "build" / "site"))
-PROGRAMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serve files as a page needs them: a module has to come as JavaScript, on every system."""
-
-    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
-        ".js": "text/javascript",
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def log_message(self, *_):
-        """Keep the output of the tests clean."""
-
-
-@contextmanager
-def served(folder):
-    """Serve a folder on a free port of this machine, and give its address, which ends with a slash."""
-    handler = functools.partial(Handler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+PROGRAMS = ("/usr/bin/chromium", "/usr/bin/google-chrome")
 
 
 def missing(reason):
@@ -78,21 +45,6 @@ def browser():
             missing(f"no Chromium can be started: {str(error).splitlines()[0]}")
         yield browser
         browser.close()
-
-
-class Watch:
-    """A page of the browser that keeps a list of what a reader would not want to happen on it."""
-
-    def __init__(self, browser, origin, width=1280, **context):
-        """Open an empty page; requests that do not go to `origin` will be written down, and fail."""
-        self.page = browser.new_page(viewport={"width": width, "height": 844}, **context)
-        self.wrong = []
-        self.page.on("console", lambda message: self.wrong.append(f"console, {message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
-        self.page.on("response", lambda got: got.status >= 400 and self.wrong.append(f"{got.status}: {got.url}"))
-        own = (origin, "data:", "blob:")
-        self.page.on("request", lambda to: to.url.startswith(own) or self.wrong.append(f"other host: {to.url}"))
 
 
 @pytest.fixture
