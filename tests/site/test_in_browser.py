@@ -81,6 +81,7 @@ HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" hr
         ("<img src='nowhere.png' alt='?'>", "404: http://127.0.0.1"),
         ("<img src='nowhere.png' alt='?'>", "not shown: http://127.0.0.1"),
         ("<img src='data:,' alt=''>", "no alternative text"),
+        ("<img src='data:,' alt='_images/9f3c.png'>", "no alternative text"),
         ("<script src='https://example.org/a.js'></script>", "other host: https://example.org/a.js"),
         ("<style>@import 'https://example.org/a.css'</style>", "other host: https://example.org/a.css"),
         ("<div style='width: 1300px'>wide</div>", "the page is 1308 wide and scrolls sideways"),
