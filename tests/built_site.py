@@ -50,6 +50,7 @@ class Watch:
     def __init__(self, browser, origin, width=1280, **context):
         """Open an empty page; requests that do not go to `origin` will be written down, and fail."""
         self.page = browser.new_page(viewport={"width": width, "height": 844}, **context)
+        self.page.set_default_timeout(120_000)  # for a busy machine
         self.wrong = []
         self.page.on("console", lambda message: self.wrong.append(f"console, {message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))

@@ -5,17 +5,24 @@ import re
 from pathlib import Path
 
 import pytest
-from built_site import PAGES, crawl, formulas_in, source_of
+from built_site import PAGES, Watch, crawl, formulas_in, source_of
 
 WIDTHS = (1280, 390)
 CODE = [name for name in PAGES if name.startswith("source/")]
 TEXT = [name for name in PAGES if name not in CODE]
 
 
+@pytest.fixture(scope="module")
+def tabs(browser, site_url):
+    """Return a page of the browser for each width, which all tests go through: what pages share is fetched once."""
+    return {width: Watch(browser, site_url, width) for width in WIDTHS}
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", TEXT)
-def test_a_page_is_as_it_should_be(watch, site_url, name, width):
-    assert watch(site_url, width).look_at(site_url + name) == []
+def test_a_page_is_as_it_should_be(tabs, site_url, name, width):
+    tabs[width].wrong.clear()
+    assert tabs[width].look_at(site_url + name) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -26,8 +33,8 @@ def test_the_pages_of_source_are_as_they_should_be(watch, site_url, width):
 
 
 @pytest.mark.parametrize("name", [name for name in TEXT if source_of(name) and formulas_in(source_of(name))])
-def test_each_formula_of_the_source_is_typeset(watch, site_url, name):
-    page = watch(site_url).page
+def test_each_formula_of_the_source_is_typeset(tabs, site_url, name):
+    page = tabs[1280].page
     page.goto(site_url + name)
     shown = page.locator("article .katex-html")
     assert shown.count() == len(formulas_in(source_of(name)))
