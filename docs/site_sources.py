@@ -76,7 +76,7 @@ def pages(app: Any) -> Iterator[tuple[str, dict[str, str], str]]:
 
 def notebooks(app: Any, docname: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Say at the head of a tutorial where it is to be had as a script and as a notebook."""
-    if (ROOT / f"{docname}.py").is_file() and docname in app.env.found_docs:
+    if docname in app.env.found_docs and app.env.doc2path(docname).suffix == ".py":
         name = Path(docname).name
         links = ", ".join(f'<a href="{name}.{end}" download>{word}</a>' for end, word in KINDS.items())
         context["body"] = f'<p class="download">Download: {links}</p>\n{context["body"]}'
@@ -89,8 +89,8 @@ def finish(app: Any, error: Exception | None) -> None:
     out = Path(app.outdir)
     (out / "index.html").write_text(FORWARD.format(f"{app.config.root_doc}.html"), encoding="utf-8")
     for docname in app.env.found_docs:
-        script = ROOT / f"{docname}.py"
-        if script.is_file():
+        script = Path(app.env.doc2path(docname))
+        if script.suffix == ".py":
             shutil.copy(script, out / f"{docname}.py")
             jupytext.write(jupytext.read(script, fmt="py:percent"), out / f"{docname}.ipynb")
     for helper in ("plotting.py", "one_page.py"):

@@ -3,18 +3,14 @@
 SPECNORM_SITE names its folder; the default is `build/site`.
 """
 
-import os
 import re
 from functools import cache
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from built_site import PAGES, ROOT, SITE
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = Path(os.environ.get("SPECNORM_SITE", ROOT / "build" / "site"))
-PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
 FETCHES = {  # the attributes that make a browser ask for something while it shows a page
     ("img", "src"),
     ("img", "srcset"),
@@ -129,6 +125,13 @@ def test_every_tutorial_is_a_page_with_its_mathematics_its_pictures_and_a_notebo
         pictures = [link for link in parsed(page.resolve()).fetched if "_images/" in link]
         shown = re.findall(r"^show\(", script.read_text(encoding="utf-8"), re.M)
         assert len(pictures) >= len(shown), page.name
+
+
+def test_only_what_is_a_script_has_a_notebook():
+    scripts = {path.relative_to(ROOT) for path in (ROOT / "tutorials").rglob("[0-9][0-9]_*.py")}
+    assert {path.relative_to(SITE) for path in SITE.rglob("*.ipynb")} == {
+        path.with_suffix(".ipynb") for path in scripts
+    }
 
 
 def test_no_formula_is_left_as_source():
