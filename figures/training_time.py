@@ -30,8 +30,8 @@ at width {most_width} and batch {most_batch}, {least} at width {least_width} and
 batch, the smaller the share of SN. How it was measured: the machine did other things, too, so it is the
 processor's time that counts, and all actions were timed in turn, in {rounds} rounds of {inner} single updates each. A
 bar is the shortest time of all rounds, and its whisker ends at the median of the shortest times of the rounds; (c) has
-the ratio of the shortest times. No network is trained to its end, so that there are no seeds. Run it on your machine: `python -m
-figures --recompute training_time`.
+the ratio of the shortest times. No network is trained to its end, so that there are no seeds. Run it on your machine:
+`python -m figures --recompute training_time`.
 """
 FRAMEWORKS = """The same update, written in NumPy (this package), eager PyTorch and JAX compiled as a whole
 (`figures/frameworks.py`): pale without SN, dark with SN. Same parameters, latents, sizes, dtype and one thread; a test
