@@ -93,7 +93,8 @@ def lines_of(name: str) -> tuple[str, dict[int, str]]:
 def body_of(numbered: dict[int, str]) -> list[int]:
     """Return the lines of a function below its signature."""
     head = next(line for line, text in numbered.items() if re.search(r":( *#.*)?$", text))
-    return [line for line in numbered if line > head]
+    full = [line for line in numbered if line > head and numbered[line].strip()]
+    return [line for line in numbered if full[0] <= line <= full[-1]]
 
 
 def excerpt(piece: str, number: int | None) -> Excerpt:
@@ -133,7 +134,7 @@ def excerpts(fence: Fence) -> list[Excerpt]:
     return [excerpt(piece, fence.number) for piece in pieces]
 
 
-def test_of(fence: Fence) -> Proof:
+def proof_of(fence: Fence) -> Proof:
     """Return the test that a fence names. One that is not there is a LookupError."""
     file, _, name = fence.test.partition("::")
     path = ROOT / "tests" / file
@@ -146,5 +147,5 @@ def test_of(fence: Fence) -> Proof:
 
 def command_of(fence: Fence) -> str:
     """Return what runs the tests of an equation, or the one test of a line without a number."""
-    test = test_of(fence)
+    test = proof_of(fence)
     return f"python -m pytest {f'tests -k eq{fence.what}_' if fence.number else f'{test.path} -k {test.name}'}"

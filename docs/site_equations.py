@@ -22,7 +22,7 @@ class Lines(SphinxDirective):
         """Return a box with the code and the test."""
         try:
             fence = paper_lines.fence_of(self.arguments[0], "\n".join(self.content))
-            found, test = paper_lines.excerpts(fence), paper_lines.test_of(fence)
+            found, test = paper_lines.excerpts(fence), paper_lines.proof_of(fence)
         except LookupError as error:
             raise self.error(str(error)) from error
         box = nodes.container(classes=["lines"])

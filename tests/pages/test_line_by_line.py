@@ -13,6 +13,12 @@ FENCES = [paper_lines.fence_of(*found) for found in paper_lines.FENCE.findall(PA
 NUMBERED = [fence for fence in FENCES if fence.number]
 
 
+def test_all_is_there_in_the_order_of_the_paper():
+    algorithm = ["Algorithm 1, the start", "Algorithm 1, the loop"]
+    numbers = [str(number) for number in range(1, 39)]
+    assert [fence.what for fence in FENCES] == [*numbers[:19], *algorithm, *numbers[19:]]
+
+
 def slug(heading):
     """Return the anchor that GitHub and the site give to a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower().replace(" ", "-"))
@@ -40,7 +46,7 @@ def test_the_code_and_the_test_of_a_section_are_there(fence):
         lines = (ROOT / found.path).read_text(encoding="utf-8").splitlines()
         assert lines[found.first - 1].strip() == found.text.splitlines()[0].strip()
         assert len(found.text.splitlines()) <= 14, f"{found.name} is shown with too many lines"
-    assert paper_lines.test_of(fence).line
+    assert paper_lines.proof_of(fence).line
 
 
 @pytest.mark.parametrize("fence", NUMBERED, ids=[fence.what for fence in NUMBERED])
@@ -50,10 +56,10 @@ def test_an_equation_shows_what_paper_md_names_and_a_test_of_its_number(fence):
         inside = any(found.name == name or found.name.startswith(f"{name}.") for name in names)
         assert inside or found.name in HELPERS, f"PAPER.md does not name {found.name} at ({fence.number})"
     assert any(found.name.startswith(tuple(names)) for found in paper_lines.excerpts(fence))
-    assert f"eq{fence.number}" in paper_lines.test_of(fence).name.split("_")
+    assert f"eq{fence.number}" in paper_lines.proof_of(fence).name.split("_")
 
 
-HELPERS = {"losses.softplus"}  # what a line of an equation calls, and a reader wants to see
+HELPERS = {"losses.softplus", "normalizers.pullback_of_quotient", "spectral.power_iteration"}  # what the code calls
 
 
 @pytest.mark.parametrize(("title", "text"), SECTIONS, ids=[title.split(" ")[0] for title, _ in SECTIONS])
@@ -81,7 +87,7 @@ def test_a_piece_that_is_gone_is_an_error(content, complaint):
 @pytest.mark.parametrize("test", ["", "test: paper/test_spectral.py::test_eq18_none\n", "test: none.py::test_eq18\n"])
 def test_a_test_that_is_gone_is_an_error(test):
     with pytest.raises(LookupError, match="test"):
-        paper_lines.test_of(paper_lines.fence_of("18", test))
+        paper_lines.proof_of(paper_lines.fence_of("18", test))
 
 
 def test_a_name_alone_means_the_marked_lines_and_else_the_body():
