@@ -1,10 +1,10 @@
 """The documentation as a site: `python -m sphinx -W -c docs . build/site`, after `pip install -e ".[docs]"`.
 
-The pages are the files of the repository themselves, so the source folder is its root. Four modules beside this file
+The pages are the files of the repository themselves, so the source folder is its root. Five modules beside this file
 do the rest. `site_sources` makes pages of the code and of the tests, since many links lead there. `site_pages` makes
 those of the API from the docstrings, and that of the command from its help texts. `site_math` sees to it that formulas
-are typeset at build, for which it needs Node. `site_equations` sets the code beside each equation. No page asks another
-host for anything.
+are typeset at build, for which it needs Node. `site_equations` sets the code beside each equation, and
+`site_tutorials` folds the solutions. No page asks another host for anything.
 """
 
 import os
@@ -20,11 +20,12 @@ import site_equations  # noqa: E402
 import site_math  # noqa: E402
 import site_pages  # noqa: E402
 import site_sources  # noqa: E402
+import site_tutorials  # noqa: E402
 
 import specnorm_np  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = (site_equations, site_math, site_pages, site_sources)
+OWN = (site_equations, site_math, site_pages, site_sources, site_tutorials)
 
 project, author, release = "specnorm_np", "the specnorm-np developers", specnorm_np.__version__
 project_copyright = author

@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = paper_lines.PAGE.read_text(encoding="utf-8")
 SECTIONS = re.findall(r"^### (.+)\n((?:(?!##).*\n)*)", PAGE, re.M)
 FENCES = [paper_lines.fence_of(*found) for found in paper_lines.FENCE.findall(PAGE)]
+WHOLE = [
+    paper_lines.fence_of(*found) for found in paper_lines.FENCE.findall((ROOT / "docs/algorithm_1.md").read_text())
+]
 NUMBERED = [fence for fence in FENCES if fence.number]
 
 
@@ -46,6 +49,14 @@ def test_the_code_and_the_test_of_a_section_are_there(fence):
         lines = (ROOT / found.path).read_text(encoding="utf-8").splitlines()
         assert lines[found.first - 1].strip() == found.text.splitlines()[0].strip()
         assert len(found.text.splitlines()) <= 14, f"{found.name} is shown with too many lines"
+    assert paper_lines.proof_of(fence).line
+
+
+def test_the_whole_of_algorithm_1_is_there():
+    (fence,) = WHOLE
+    code = "\n".join(found.text for found in paper_lines.excerpts(fence))
+    for mark in ("(1)", "(12)", "(20)", "(21)", "(23)"):
+        assert re.search(rf"#.*{re.escape(mark)}", code), mark
     assert paper_lines.proof_of(fence).line
 
 
