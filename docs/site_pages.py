@@ -58,6 +58,7 @@ def entry(module: str, name: str, text: str) -> str:
 
 def page(title: str, rows: list[tuple[list[str], str]], home: dict[str, str], package: str) -> str:
     """Return a page of the API: the rows of its table as links, then each name."""
+    title = re.sub(r" \((\(.*\))\)$", r": \1", title)  # "Bounds ((5), (7))"
     text = f"{title}\n{'=' * len(title)}\n\n"
     for names, what in rows:
         links = ", ".join(f":py:obj:`{name} <{package}.{home[name]}.{name}>`" for name in names)

@@ -3,18 +3,14 @@
 SPECNORM_SITE names its folder; the default is `build/site`.
 """
 
-import os
 import re
 from functools import cache
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from built_site import PAGES, ROOT, SITE
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = Path(os.environ.get("SPECNORM_SITE", ROOT / "build" / "site"))
-PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
 FETCHES = {  # the attributes that make a browser ask for something while it shows a page
     ("img", "src"),
     ("img", "srcset"),
@@ -151,6 +147,11 @@ def test_every_equation_stands_beside_its_code():
         assert "tutorials/" in says
         assert "highlight-python" in lines
         assert "python -m pytest" in lines
+def test_only_what_is_a_script_has_a_notebook():
+    scripts = {path.relative_to(ROOT) for path in (ROOT / "tutorials").rglob("[0-9][0-9]_*.py")}
+    assert {path.relative_to(SITE) for path in SITE.rglob("*.ipynb")} == {
+        path.with_suffix(".ipynb") for path in scripts
+    }
 
 
 def test_no_formula_is_left_as_source():
