@@ -147,6 +147,8 @@ def test_every_equation_stands_beside_its_code():
         assert "tutorials/" in says
         assert "highlight-python" in lines
         assert "python -m pytest" in lines
+
+
 def test_only_what_is_a_script_has_a_notebook():
     scripts = {path.relative_to(ROOT) for path in (ROOT / "tutorials").rglob("[0-9][0-9]_*.py")}
     assert {path.relative_to(SITE) for path in SITE.rglob("*.ipynb")} == {
