@@ -4,7 +4,8 @@ The pages are the files of the repository themselves, so the source folder is it
 rest. `site_sources` makes pages of the code and of the tests, since many links lead there. `site_pages` makes those of
 the API from the docstrings, and that of the command from its help texts. `site_math` sees to it that formulas are
 typeset at build, for which it needs Node. `site_search` lets the search find an equation by its number, and
-`site_pictures` describes pictures for whoever does not see them. No page asks another host for anything.
+`site_pictures` describes pictures for whoever does not see them. `site_equations` sets the code beside each equation,
+and `site_tutorials` folds the solutions. No page asks another host for anything.
 """
 
 import os
@@ -16,16 +17,18 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # for the tutorials, which are executed
 sys.path.insert(0, str(Path(__file__).parent))
 
+import site_equations  # noqa: E402
 import site_math  # noqa: E402
 import site_pages  # noqa: E402
 import site_pictures  # noqa: E402
 import site_search  # noqa: E402
 import site_sources  # noqa: E402
+import site_tutorials  # noqa: E402
 
 import specnorm_np  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = (site_math, site_pages, site_pictures, site_search, site_sources)
+OWN = (site_equations, site_math, site_pages, site_pictures, site_search, site_sources, site_tutorials)
 
 project, author, release = "specnorm_np", "the specnorm-np developers", specnorm_np.__version__
 project_copyright = author

@@ -1,8 +1,9 @@
-"""Make every name in PAPER.md a link to the line where it is defined, and list the tests of every equation.
+"""Make every name in PAPER.md a link to the line where it is defined, and list the tests of every equation there.
 
     python docs/link_paper.py
 
-A test compares PAPER.md with what this script makes of it, so the links cannot drift away from the code.
+The page on a method of one's own has such links, too. A test compares both pages with what this script makes of them,
+so the links cannot drift away from the code.
 """
 
 import importlib
@@ -22,7 +23,8 @@ MODULES = sorted(
     ),
     key=len,
 )
-NAME = re.compile(r"\[?`((?:\w+\.)+\w+)`\]?(?:\((?:specnorm_np|tests)/[^)]*\))?")
+NAME = re.compile(r"\[?`((?:\w+\.)+\w+)`\]?(?:\((?:\.\./)?(?:specnorm_np|tests)/[^)]*\))?")
+PAGES = {"PAPER.md": "", "docs/add_a_method.md": "../"}  # and how each gets to the root
 
 
 def resolve(name: str) -> tuple[ModuleType, Any]:
@@ -47,11 +49,11 @@ def line_of(module: ModuleType, thing: Any, name: str) -> int:
     return 1 + text[: re.search(rf"^{name.split('.')[-1]}\b", text, re.M).start()].count("\n")  # type: ignore[union-attr]
 
 
-def link(name: str) -> str:
-    """Return the Markdown link of a name."""
+def link(name: str, up: str = "") -> str:
+    """Return the Markdown link of a name, for a page that gets to the root by `up`."""
     module, thing = resolve(name)
     path = Path(str(module.__file__)).resolve().relative_to(ROOT)
-    return f"[`{name}`]({path.as_posix()}#L{line_of(module, thing, name)})"
+    return f"[`{name}`]({up}{path.as_posix()}#L{line_of(module, thing, name)})"
 
 
 def tests_of(equation: int) -> str:
@@ -67,17 +69,18 @@ def tests_of(equation: int) -> str:
     return ", ".join(found)
 
 
-def linked(text: str) -> str:
-    """Return PAPER.md with all its links as they should be."""
+def linked(text: str, up: str = "") -> str:
+    """Return a page with all its links as they should be."""
 
     def row(match: re.Match[str]) -> str:
         return f"| ({match[1]}) | {match[2]} | {match[3]} | {tests_of(int(match[1]))} |"
 
     text = re.sub(r"^\| \((\d+)\) \| (.*?) \| (.*?) \|(?: .* \|)?$", row, text, flags=re.M)
     known = tuple(f"{module}." for module in MODULES)
-    return NAME.sub(lambda match: link(match[1]) if match[1].startswith(known) else match[0], text)
+    return NAME.sub(lambda match: link(match[1], up) if match[1].startswith(known) else match[0], text)
 
 
 if __name__ == "__main__":
-    page = ROOT / "PAPER.md"
-    page.write_text(linked(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, up in PAGES.items():
+        page = ROOT / name
+        page.write_text(linked(page.read_text(encoding="utf-8"), up), encoding="utf-8")

@@ -3,12 +3,10 @@
 import importlib
 import inspect
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jupytext
 from docutils import nodes
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -18,7 +16,6 @@ from sphinx.transforms import SphinxTransform
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("specnorm_np", "tests", "figures", "docs", "tutorials")
-KINDS = {"ipynb": "notebook", "py": "script"}
 PLAIN = re.compile(r'<span class="[nopw]">([^<]*)</span>')  # names, signs and blanks: half the size, and no colour
 FORWARD = '<!doctype html><html lang="en"><meta charset="utf-8"><title>specnorm_np</title>'
 FORWARD += '<meta http-equiv="refresh" content="0; url={0}"><p><a href="{0}">specnorm_np</a></p></html>\n'
@@ -65,41 +62,24 @@ def line_of_object(domain: str, info: dict[str, str]) -> str | None:
 
 def pages(app: Any) -> Iterator[tuple[str, dict[str, str], str]]:
     """Yield a page for each Python file that is not a page already."""
+    tutorials = [Path(app.env.doc2path(name)) for name in app.env.found_docs]
     form = HtmlFormatter(lineanchors="L")  # the style sheet counts the lines
     for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
-        if name.removesuffix(".py") not in app.env.found_docs:
+        if path not in tutorials:
             body = highlight(path.read_text(encoding="utf-8"), PythonLexer(stripnl=False), form)
             body = PLAIN.sub(r"\1", re.sub(r' name="L-\d+" href="#L-\d+"', "", body))
             yield f"source/{name}", {"title": name, "body": body}, "source.html"
 
 
-def notebooks(app: Any, docname: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Say at the head of a tutorial where it is to be had as a script and as a notebook."""
-    if docname in app.env.found_docs and app.env.doc2path(docname).suffix == ".py":
-        name = Path(docname).name
-        links = ", ".join(f'<a href="{name}.{end}" download>{word}</a>' for end, word in KINDS.items())
-        context["body"] = f'<p class="download">Download: {links}</p>\n{context["body"]}'
-
-
-def finish(app: Any, error: Exception | None) -> None:
-    """Write the notebooks, and a page at the root of the site that leads to the front page."""
-    if error is not None or app.builder.name != "html":
-        return
-    out = Path(app.outdir)
-    (out / "index.html").write_text(FORWARD.format(f"{app.config.root_doc}.html"), encoding="utf-8")
-    for docname in app.env.found_docs:
-        script = Path(app.env.doc2path(docname))
-        if script.suffix == ".py":
-            shutil.copy(script, out / f"{docname}.py")
-            jupytext.write(jupytext.read(script, fmt="py:percent"), out / f"{docname}.ipynb")
-    for helper in ("plotting.py", "one_page.py"):
-        shutil.copy(ROOT / "tutorials" / helper, out / "tutorials" / helper)
+def forward(app: Any, error: Exception | None) -> None:
+    """Write a page at the root of the site that leads to the front page."""
+    if error is None and app.builder.name == "html":
+        (Path(app.outdir) / "index.html").write_text(FORWARD.format(f"{app.config.root_doc}.html"), encoding="utf-8")
 
 
 def setup(app: Any) -> None:
     """Connect the above."""
     app.add_transform(Links)
     app.connect("html-collect-pages", pages)
-    app.connect("html-page-context", notebooks)
-    app.connect("build-finished", finish)
+    app.connect("build-finished", forward)

@@ -122,9 +122,31 @@ def test_every_tutorial_is_a_page_with_its_mathematics_its_pictures_and_a_notebo
         page = SITE / "tutorials" / f"{script.stem}.html"
         assert "katex-html" in parsed(page.resolve()).classes, page.name
         assert page.with_suffix(".ipynb").is_file(), page.name
+        assert f'<a href="{script.stem}.ipynb" download>' in page.read_text(encoding="utf-8"), page.name
         pictures = [link for link in parsed(page.resolve()).fetched if "_images/" in link]
         shown = re.findall(r"^show\(", script.read_text(encoding="utf-8"), re.M)
         assert len(pictures) >= len(shown), page.name
+
+
+def test_every_solution_is_folded():
+    scripts = sorted((ROOT / "tutorials" / "solutions").glob("[0-9][0-9]_*.py"))
+    assert scripts
+    for script in scripts:
+        html = (SITE / "tutorials" / "solutions" / f"{script.stem}.html").read_text(encoding="utf-8")
+        folded = re.findall(r'<h2>.*?</h2>\s*<details class="solution">', html)
+        assert len(folded) == html.count("<h2>") == html.count("</details>") == 3, script.name
+
+
+def test_every_equation_stands_beside_its_code():
+    html = (SITE / "docs" / "line_by_line.html").read_text(encoding="utf-8")
+    boxes = html.split('<div class="equation docutils container">')[1:]
+    assert len(boxes) == 38 + 2  # and two lines of Algorithm 1 without a number
+    for box in boxes:
+        says, lines = box.split('<div class="lines docutils container">')
+        assert "katex-display" in says
+        assert "tutorials/" in says
+        assert "highlight-python" in lines
+        assert "python -m pytest" in lines
 
 
 def test_only_what_is_a_script_has_a_notebook():

@@ -1,0 +1,54 @@
+"""What the pages of the tutorials have beside their text: buttons that download them, and solutions that are folded."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jupytext
+from docutils import nodes
+
+ROOT = Path(__file__).resolve().parents[1]
+KINDS = {"ipynb": "as a notebook", "py": "as a script"}
+SOLUTIONS = "tutorials/solutions/"
+
+
+def scripts(app: Any) -> Iterator[str]:
+    """Yield the pages that are made of scripts."""
+    return (name for name in app.env.found_docs if str(app.env.doc2path(name)).endswith(".py"))
+
+
+def buttons(app: Any, docname: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Put at the head of a tutorial where it is to be had as a notebook and as a script."""
+    if docname in scripts(app):
+        name = Path(docname).name
+        links = " ".join(f'<a href="{name}.{end}" download>Download {how}</a>' for end, how in KINDS.items())
+        context["body"] = f'<p class="download">{links}</p>\n{context["body"]}'
+
+
+def fold(app: Any, doctree: nodes.document) -> None:
+    """Fold each solution, so that it is not read before the exercise is tried."""
+    if app.env.docname.startswith(SOLUTIONS):
+        for section in list(doctree.findall(nodes.section)):
+            if isinstance(section.parent, nodes.section):  # below the title of the page
+                begin = '<details class="solution"><summary>Show the solution</summary>'
+                section.insert(1, nodes.raw("", begin, format="html"))
+                section += nodes.raw("", "</details>", format="html")
+
+
+def write(app: Any, error: Exception | None) -> None:
+    """Write what the buttons lead to."""
+    if error is None and app.builder.name == "html":
+        out = Path(app.outdir)
+        for docname in scripts(app):
+            shutil.copy(ROOT / f"{docname}.py", out / f"{docname}.py")
+            jupytext.write(jupytext.read(ROOT / f"{docname}.py", fmt="py:percent"), out / f"{docname}.ipynb")
+        for helper in ("plotting.py", "one_page.py"):
+            shutil.copy(ROOT / "tutorials" / helper, out / "tutorials" / helper)
+
+
+def setup(app: Any) -> None:
+    """Connect the above."""
+    app.connect("doctree-read", fold)
+    app.connect("html-page-context", buttons)
+    app.connect("build-finished", write)
