@@ -46,6 +46,22 @@ function levelLine(x, f, n, level, px, py) {
   x.stroke();
 }
 
+// The higher f, the fuller the colour; the browser interpolates between the points of the lattice.
+function shade(x, f, n, least, most, width, height, colour) {
+  const small = document.createElement("canvas"), y = small.getContext("2d");
+  small.width = small.height = n;
+  y.fillStyle = colour;
+  y.fillRect(0, 0, n, n);
+  const image = y.getImageData(0, 0, n, n);
+  f.forEach((value, i) => {
+    const row = n - 1 - Math.floor(i / n);
+    image.data[4 * (row * n + (i % n)) + 3] = Math.round((110 * (value - least)) / (most - least));
+  });
+  y.putImageData(image, 0, 0);
+  const [w, h] = [width / (n - 1), height / (n - 1)]; // a point of the lattice is the middle of a pixel
+  x.drawImage(small, -w / 2, -h / 2, width + w, height + h);
+}
+
 function dots(x, points, toX, toY, size) {
   for (let i = 0; i < points.length; i += 2) {
     x.fillRect(toX(points[i]) - size / 2, toY(points[i + 1]) - size / 2, size, size);
@@ -61,10 +77,11 @@ export function drawPlane(canvas, scene, frame, extra = {}) {
     let least = Infinity, most = -Infinity;
     for (const value of f) { least = Math.min(least, value); most = Math.max(most, value); }
     if (most > least) {
+      shade(x, f, n, least, most, width, height, c.level);
       const px = (i) => (i / (n - 1)) * width, py = (j) => height - (j / (n - 1)) * height;
       x.strokeStyle = c.level;
       for (let k = 1; k <= 12; k++) {
-        x.lineWidth = 0.6 + k / 12; // the higher f, the thicker its line
+        x.lineWidth = 0.4 + k / 12; // the higher f, the thicker its line
         levelLine(x, f, n, least + ((most - least) * k) / 13, px, py);
       }
     }

@@ -33,7 +33,7 @@ function measured(i) {
   return `After ${row.step} updates: ` + (modes.join(", ") || "too few points to measure") + ".";
 }
 
-const summary = () => settings.runs.map((run, i) => `${NAMES[i]} (${METHODS[run.method]}): ${measured(i)}`).join(" ");
+const summary = () => settings.runs.map((_, i) => (measured(i) ? `${NAMES[i]}: ${measured(i)}` : "")).join(" ");
 
 // ---- the controls ---------------------------------------------------------------------------------------------------
 
@@ -290,9 +290,11 @@ function paint() {
   $("count").textContent = `${step} of ${settings.steps}`;
 }
 
+const doubles = (text) => new Float64Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+
 function arrived(message) {
   if (message.id !== id) return;
-  frames = JSON.parse(message.frame);
+  frames = JSON.parse(message.frame).map((frame) => ({ ...frame, x: doubles(frame.x), f: doubles(frame.f) }));
   frames.forEach((frame, i) => histories[i].push(...frame.rows));
   ({ more } = message);
   const ended = running && !more;
@@ -320,7 +322,7 @@ const receive = {
   },
   scene({ scene, id: begun }) {
     if (begun !== id) return;
-    scenes = JSON.parse(scene);
+    scenes = JSON.parse(scene).map((one) => ({ ...one, real: doubles(one.real) }));
     histories = scenes.map(() => []);
   },
   frame: arrived,

@@ -4,6 +4,7 @@ The page runs this module in a worker, by Pyodide, and the tests run it as it is
 package's own functions, in double precision, so that both find the same numbers.
 """
 
+import base64
 import json
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -27,7 +28,7 @@ TARGETS = {
 """Coarser than the targets of the command, so that the seconds that a visitor has suffice."""
 METHODS = ("none", "sn", "wn", "clip", "wgan-gp")
 WIDTH, BATCH, AVERAGE = 32, 64, 0.99
-SHOWN, TICKS = 500, 41
+SHOWN, TICKS = 500, 33
 """Samples that are drawn and measured, and points along a side of the lattice on which f is computed."""
 DRAWN_REACH = 1.1
 """Points are drawn by hand on the square [-1.1, 1.1]². A margin is shown around it."""
@@ -183,7 +184,7 @@ class Run:
 
     def scene(self) -> dict[str, Any]:
         """Return what stays as it is: points of the target, and two corners of what is shown, in units of the page."""
-        return {"corners": self.corners, "real": _numbers(self.target.to_user_units(self.real))}
+        return {"corners": self.corners, "real": _text(self.target.to_user_units(self.real))}
 
     def frame(self) -> dict[str, Any]:
         """Return what is to be drawn now, and the rows since the last frame."""
@@ -194,13 +195,12 @@ class Run:
             f = algorithm.discriminate(self.gan, self.state.D, self.plane)
         spectra = [np.linalg.svd(W, compute_uv=False).tolist() for W in W_bar]
         now = {"step": self.state.step, "stopped": self.stopped, "spectra": spectra, "rows": rows}
-        return {**now, "x": _numbers(x), "f": _numbers(f)}
+        return {**now, "x": _text(x), "f": _text(f)}
 
 
-def _numbers(x: Array) -> list[float]:
-    """Return numbers that are only drawn. What is not finite becomes 0, since JSON has no such number."""
-    numbers: list[float] = np.nan_to_num(x, posinf=0.0, neginf=0.0).ravel().tolist()
-    return numbers
+def _text(x: Array) -> str:
+    """Return the doubles of an array as base64, which is many times as fast as writing their digits."""
+    return base64.b64encode(np.ascontiguousarray(x, "<f8").tobytes()).decode()
 
 
 class Session:
