@@ -37,7 +37,7 @@ def assemble(out: Path, pyodide: Path) -> None:
     for name in PAGES:
         shutil.copy(HERE / name, out / name)
     shutil.copy(HERE.parent / "_static" / "icon.svg", out / "icon.svg")
-    shutil.copytree(pyodide, out / "pyodide")
+    shutil.copytree(pyodide, out / "pyodide", ignore=shutil.ignore_patterns("done-*"))
     write_package(out / "specnorm_np.zip")
 
 

@@ -84,11 +84,11 @@ function show() {
       const slider = part(`input[data-is=${name}]`), said = text(choices[name]);
       if (SLIDERS[name][0](Number(slider.value)) !== choices[name]) slider.value = write(choices[name]);
       slider.setAttribute("aria-valuetext", said);
-      part(`output[data-of=${name}]`).value = said;
+      part(`[data-of=${name}]`).textContent = said;
     }
     const bounded = choices.method === "sn";
     part("input[data-is=K]").disabled = !bounded;
-    if (!bounded) part("output[data-of=K]").value = "none here";
+    if (!bounded) part("[data-of=K]").textContent = "none here";
     plane.classList.toggle("drawing", drawing);
     plane.tabIndex = drawing ? 0 : -1;
     plane.setAttribute("role", drawing ? "application" : "img");

@@ -83,7 +83,7 @@ class Settings:
     target: str = "ring"
     drawn: list[tuple[float, float]] = field(default_factory=list)
     seed: int = 0
-    steps: int = 3000
+    steps: int = 2000
     runs: list[Choices] = field(default_factory=lambda: [Choices(), Choices("none")])
 
     @classmethod

@@ -2,11 +2,11 @@
 
 // Measured: see the page. Another target starts with its own numbers.
 export const RECIPES = {
-  ring: { K: 4, d: 0.004, g: 0.001, steps: 3000 },
-  grid: { K: 4, d: 0.004, g: 0.001, steps: 4000 },
-  moons: { K: 4, d: 0.004, g: 0.001, steps: 3000 },
-  spiral: { K: 4, d: 0.004, g: 0.001, steps: 3000 },
-  drawn: { K: 4, d: 0.004, g: 0.001, steps: 3000 },
+  ring: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
+  grid: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
+  moons: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
+  spiral: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
+  drawn: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
 };
 export const METHODS = {
   sn: "spectral normalisation (SN)",
