@@ -48,17 +48,15 @@ function levelLine(x, f, n, level, px, py) {
 
 // The higher f, the fuller the colour; the browser interpolates between the points of the lattice.
 function shade(x, f, n, least, most, width, height, colour) {
-  const small = document.createElement("canvas"), y = small.getContext("2d");
-  small.width = small.height = n;
-  y.fillStyle = colour;
-  y.fillRect(0, 0, n, n);
-  const image = y.getImageData(0, 0, n, n);
+  const small = document.createElement("canvas"), y = small.getContext("2d"), image = y.createImageData(n, n);
+  const rgb = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)); // the style sheet has #rrggbb
   f.forEach((value, i) => {
     const row = n - 1 - Math.floor(i / n);
-    image.data[4 * (row * n + (i % n)) + 3] = Math.round((110 * (value - least)) / (most - least));
+    image.data.set([...rgb, Math.round((110 * (value - least)) / (most - least))], 4 * (row * n + (i % n)));
   });
+  small.width = small.height = n;
   y.putImageData(image, 0, 0);
-  const [w, h] = [width / (n - 1), height / (n - 1)]; // a point of the lattice is the middle of a pixel
+  const w = width / (n - 1), h = height / (n - 1); // a point of the lattice is the middle of a pixel
   x.drawImage(small, -w / 2, -h / 2, width + w, height + h);
 }
 

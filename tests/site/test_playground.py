@@ -52,9 +52,14 @@ def page(browser, site_url, wrong):
     page.on("response", lambda got: got.status >= 400 and wrong.append(f"{got.status}: {got.url}"))
     page.set_default_timeout(SECONDS)
     page.goto(site_url + "playground/index.html" + LINK)
-    page.wait_for_function("playground.state.ready && playground.state.frames.length == 2")
+    wait(page, "playground.state.ready && playground.state.frames.length == 2")
     yield page
     page.close()
+
+
+def wait(page, condition):
+    """Wait until a condition holds, which is asked for five times a second, since the page is busy enough."""
+    page.wait_for_function(condition, polling=200)
 
 
 def state(page, what):
@@ -72,13 +77,13 @@ def pixels(page, canvas):
 def go_to(page, fragment):
     """Take the settings of a link, without loading Python again."""
     page.evaluate("fragment => { location.hash = fragment; }", fragment)
-    page.wait_for_function("playground.state.frames.every((frame) => frame.step == 0) && playground.state.frames[0]")
+    wait(page, "playground.state.frames.every((frame) => frame.step == 0) && playground.state.frames[0]")
 
 
 def test_it_trains_to_the_numbers_of_a_native_run(page):
     first = [pixels(page, canvas) for canvas in (".plane", "[data-chart=sigma]", "[data-chart=spectra]")]
     page.click("#run")
-    page.wait_for_function("!playground.state.running")
+    wait(page, "!playground.state.running")
     assert "Finished. Run A: After 100 updates:" in page.inner_text("#status")
     native = session.Session(json.dumps(SETTINGS))
     native.advance(100)
@@ -117,7 +122,7 @@ def test_samples_are_drawn_where_they_are(page):
 def test_pause_stops_and_goes_on_and_a_step_is_one_update(page):
     go_to(page, LINK.replace("steps=100", "steps=5000"))
     page.click("#run")
-    page.wait_for_function("playground.state.frames[0].step > 3")
+    wait(page, "playground.state.frames[0].step > 3")
     page.click("#run")
     assert page.inner_text("#run") == "Go on"
     page.wait_for_timeout(1000)  # for the turn that was under way
@@ -125,9 +130,9 @@ def test_pause_stops_and_goes_on_and_a_step_is_one_update(page):
     page.wait_for_timeout(1000)
     assert state(page, "frames[0].step") == paused
     page.click("#step")
-    page.wait_for_function(f"playground.state.frames[0].step > {paused}")
+    wait(page, f"playground.state.frames[0].step > {paused}")
     page.click("#run")
-    page.wait_for_function(f"playground.state.frames[1].step > {paused + 3}")
+    wait(page, f"playground.state.frames[1].step > {paused + 3}")
     page.click("#run")
     assert page.evaluate("playground.state.running") is False
 
@@ -135,7 +140,7 @@ def test_pause_stops_and_goes_on_and_a_step_is_one_update(page):
 def test_sliders_reach_the_run_as_it_stands_and_the_link(page):
     go_to(page, LINK)
     page.click("#step")
-    page.wait_for_function("playground.state.frames[0].step == 1")
+    wait(page, "playground.state.frames[0].step == 1")
     assert state(page, "frames[0].spectra[0][0]") == pytest.approx(4.0, rel=0.2)
     page.locator("input[data-is=K]").first.focus()
     for _ in range(4):
@@ -143,7 +148,7 @@ def test_sliders_reach_the_run_as_it_stands_and_the_link(page):
     assert state(page, "settings.runs[0].K") == 2.0
     assert "run=sn+2+" in page.evaluate("location.hash")
     page.click("#step")
-    page.wait_for_function("playground.state.frames[0].step == 2")
+    wait(page, "playground.state.frames[0].step == 2")
     assert state(page, "frames[0].spectra[0][0]") == pytest.approx(2.0, rel=0.2)
     assert page.locator("input[data-is=K]").nth(1).is_disabled()
 
@@ -168,24 +173,24 @@ def test_points_are_drawn_with_the_mouse_and_with_the_keyboard(page):
     added = np.array(state(page, "settings.drawn"))[len(drawn) :]
     assert len(added) == 3
     np.testing.assert_allclose(added.mean(axis=0), [0.0, 0.5], atol=0.1)
-    page.wait_for_function("playground.state.frames.length == 2")
+    wait(page, "playground.state.frames.length == 2")
     page.click("#step")
-    page.wait_for_function("playground.state.frames[0].step == 1")
+    wait(page, "playground.state.frames[0].step == 1")
     link = page.evaluate("location.hash")
     page.click("#clear")
     assert state(page, "settings.drawn") == []
     page.evaluate("link => { location.hash = link; }", link)
-    page.wait_for_function("playground.state.settings.drawn.length > 0")
+    wait(page, "playground.state.settings.drawn.length > 0")
     assert state(page, "settings.drawn") == [*drawn.tolist(), *added.tolist()]
 
 
 def test_one_run_alone(page):
     go_to(page, LINK)
     page.uncheck("#two")
-    page.wait_for_function("playground.state.frames.length == 1")
+    wait(page, "playground.state.frames.length == 1")
     assert page.locator(".run").count() == 1
     page.check("#two")
-    page.wait_for_function("playground.state.frames.length == 2")
+    wait(page, "playground.state.frames.length == 2")
     assert state(page, "settings.runs[1].method") == "wgan-gp"
 
 
@@ -212,7 +217,7 @@ def test_a_page_fits_and_names_its_controls(browser, site_url, name, width, sche
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page.route("**/worker.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page.goto(f"{site_url}playground/{name}")
-    page.wait_for_function("document.querySelectorAll('canvas').length > 0")
+    wait(page, "document.querySelectorAll('canvas').length > 0")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, canvas, progress")].filter((e) => !(
