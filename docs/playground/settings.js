@@ -1,9 +1,9 @@
 // The settings, and the link that holds them.
 
-// Measured: see the page. Another target starts with its own numbers.
+// What the page says under “What to expect” is measured with these. Another target starts with its own numbers.
 export const RECIPES = {
   ring: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
-  grid: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
+  grid: { K: 3, d: 0.004, g: 0.001, steps: 2000 },
   moons: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
   spiral: { K: 4, d: 0.004, g: 0.001, steps: 2000 },
   drawn: { K: 4, d: 0.004, g: 0.001, steps: 2000 },

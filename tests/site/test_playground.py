@@ -69,7 +69,11 @@ def state(page, what):
 def pixels(page, canvas):
     """Return the pixels of a canvas, (height, width, 3)."""
     image = page.locator(canvas).first.evaluate(
-        "c => ({w: c.width, d: [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]})"
+        """c => {
+            const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(c, 0, 0);
+            return { w: c.width, d: [...copy.getImageData(0, 0, c.width, c.height).data] };
+        }"""
     )
     return np.array(image["d"], np.uint8).reshape(-1, image["w"], 4)[..., :3]
 
@@ -156,6 +160,7 @@ def test_sliders_reach_the_run_as_it_stands_and_the_link(page):
 def test_points_are_drawn_with_the_mouse_and_with_the_keyboard(page):
     page.select_option("#target", "drawn")
     assert page.locator("#run").is_disabled()
+    page.locator(".plane").first.scroll_into_view_if_needed()
     box = page.locator(".plane").first.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
     page.mouse.down()

@@ -151,6 +151,14 @@ def test_a_run_that_diverges_says_so_and_the_other_one_goes_on():
     assert made.runs[1].state.step == 60
 
 
+def test_the_settings_that_the_page_starts_with_find_all_modes():
+    made = make(runs=[{}])
+    assert not made.advance(made.settings.steps)
+    last = made.runs[0].rows[-1]
+    assert last["modes"] == 8
+    assert last["two_sample"] < 0.75
+
+
 def test_the_last_row_is_measured():
     made = make(steps=30, target="moons", runs=[{}])
     assert not made.advance(30)
