@@ -27,10 +27,11 @@ function measured(i) {
   const rows = (histories[i] || []).filter((row) => "two_sample" in row), row = rows[rows.length - 1];
   if (frames[i] && frames[i].stopped) return `The run stopped: ${frames[i].stopped}.`;
   if (!row) return "";
-  const modes = row.modes === null ? [] : [`${row.modes} of ${row.modes_total} modes`];
-  if (row.two_sample !== null) modes.push(`1-NN ${percent(row.two_sample)}`);
-  if (row.high_quality !== null) modes.push(`${percent(row.high_quality)} of the samples near a mode`);
-  return `After ${row.step} updates: ` + (modes.join(", ") || "too few points to measure") + ".";
+  const found = row.modes === null ? [] : [`${row.modes} of ${row.modes_total} modes`];
+  const few = row.two_sample_points < 500 ? ` (of only ${2 * row.two_sample_points} points)` : "";
+  if (row.two_sample !== null) found.push(`1-NN ${percent(row.two_sample)}${few}`);
+  if (row.high_quality !== null) found.push(`${percent(row.high_quality)} of the samples near a mode`);
+  return `After ${row.step} updates: ` + (found.join(", ") || "too few points to measure") + ".";
 }
 
 const summary = () => settings.runs.map((_, i) => (measured(i) ? `${NAMES[i]}: ${measured(i)}` : "")).join(" ");
