@@ -5,17 +5,14 @@
 
 import dataclasses
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from built_site import SITE, Watch
 from test_session import session
 
 import specnorm_np as sn
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = Path(os.environ.get("SPECNORM_SITE", ROOT / "build" / "site"))
 PAGES = ("index.html", "ellipse.html")
 SECONDS = 300_000
 """How long to wait for Python and for a short run, in milliseconds, on a machine that has much else to do."""
@@ -36,25 +33,20 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def wrong():
-    """Return the list of what must not happen on the page that `page` opens."""
-    return []
+def tab(browser, site_url):
+    """Return the playground, watched, with Python loaded. Loading takes seconds, so that the tests share it."""
+    tab = Watch(browser, site_url)
+    tab.page.set_default_timeout(SECONDS)
+    tab.page.goto(site_url + "playground/index.html" + LINK)
+    wait(tab.page, "playground.state.ready && playground.state.frames.length == 2")
+    yield tab
+    tab.page.close()
 
 
-@pytest.fixture(scope="module")
-def page(browser, site_url, wrong):
-    """Return the playground with Python loaded. Loading takes seconds, so that the tests share it."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.on("console", lambda message: wrong.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-    page.on("request", lambda to: to.url.startswith((site_url, "blob:")) or wrong.append(f"other host: {to.url}"))
-    page.on("response", lambda got: got.status >= 400 and wrong.append(f"{got.status}: {got.url}"))
-    page.set_default_timeout(SECONDS)
-    page.goto(site_url + "playground/index.html" + LINK)
-    wait(page, "playground.state.ready && playground.state.frames.length == 2")
-    yield page
-    page.close()
+@pytest.fixture
+def page(tab):
+    """Return its page."""
+    return tab.page
 
 
 def wait(page, condition):
@@ -208,8 +200,8 @@ def test_a_link_that_is_wrong_falls_back_on_the_defaults(page, link):
     assert found == expected
 
 
-def test_nothing_was_wrong_meanwhile(page, wrong):
-    assert wrong == []
+def test_nothing_was_wrong_meanwhile(tab):
+    assert tab.wrong == []
 
 
 # ---- without Python -------------------------------------------------------------------------------------------------
