@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGES = ("index.html", "ellipse.html", "style.css", "guard.js", "page.js", "settings.js", "draw.js", "ellipse.js")
-PAGES += ("worker.js", "python.js", "session.py")
+PAGES += ("paint.js", "pencil.js", "worker.js", "python.js", "session.py")
 
 
 def write_package(path: Path) -> None:

@@ -1,9 +1,9 @@
 // The page of the two GANs: its controls, the worker behind it, and what is drawn when a picture arrives.
 import { METHODS, MOST_POINTS, RECIPES, asLinked, byDefault, fromLink, toLink } from "./settings.js";
-import { DASHES, colours, drawChart, drawPlane } from "./draw.js";
+import { SPACE, drawable, spray } from "./pencil.js";
+import { paintRun, sharedRanges } from "./paint.js";
 
 const $ = (id) => document.getElementById(id);
-const SPACE = { corners: [-1.485, -1.485, 1.485, 1.485], real: [] }; // before there is a session; that of session.py
 const NAMES = ["Run A", "Run B"];
 const SLOW = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -21,7 +21,6 @@ function say(text, wrong = false) {
 }
 
 const percent = (share) => Math.round(100 * share) + " %";
-const digits = (value) => (Math.abs(value) >= 0.01 && Math.abs(value) < 1e4 ? value.toPrecision(4) : value.toExponential(2));
 
 function measured(i) {
   const rows = (histories[i] || []).filter((row) => "two_sample" in row), row = rows[rows.length - 1];
@@ -60,7 +59,7 @@ function makeRun(i) {
     slider.addEventListener("input", () => { settings.runs[i][name] = read(Number(slider.value)); show(); tell(); });
   }
   const plane = part(".plane");
-  drawable(plane, i);
+  drawable(plane, pencil);
   const charts = Object.fromEntries([...section.querySelectorAll(".chart")].map((c) => [c.dataset.chart, c]));
   return { section, part, method, plane, charts };
 }
@@ -186,105 +185,37 @@ addEventListener("hashchange", () => {
 
 // ---- points of one's own --------------------------------------------------------------------------------------------
 
-function put(u, v) {
-  const spray = () => 0.04 * (Math.random() + Math.random() + Math.random() - 1.5);
-  for (let k = 0; k < 3 && settings.drawn.length < MOST_POINTS; k++) {
-    const inside = (c) => Math.min(1.1, Math.max(-1.1, c + spray()));
-    settings.drawn.push(asLinked([inside(u), inside(v)]));
-  }
-  if (settings.drawn.length >= MOST_POINTS) say(`There are ${MOST_POINTS} points, which is the most that a link holds.`);
-  paint();
-}
-
-function drawable(plane, i) {
-  let pressed = false, last = null;
-  const where = (event) => {
-    const box = plane.getBoundingClientRect(), reach = SPACE.corners[2];
-    return [((event.clientX - box.left) / box.width) * 2 * reach - reach, reach - ((event.clientY - box.top) / box.height) * 2 * reach];
-  };
-  const stop = () => { if (pressed) { pressed = false; changed(); } };
-  plane.addEventListener("pointerdown", (event) => {
-    if (settings.target !== "drawn") return;
-    plane.setPointerCapture(event.pointerId);
-    pressed = true;
-    last = where(event);
+const pencil = {
+  able: () => settings.target === "drawn",
+  put(place) {
     frames = [];
-    put(...last);
-  });
-  plane.addEventListener("pointermove", (event) => {
-    if (!pressed) return;
-    const now = where(event);
-    if (Math.hypot(now[0] - last[0], now[1] - last[1]) < 0.05) return;
-    last = now;
-    put(...now);
-  });
-  plane.addEventListener("pointerup", stop);
-  plane.addEventListener("pointercancel", stop);
-  plane.addEventListener("keydown", (event) => {
-    if (settings.target !== "drawn") return;
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (move) {
-      const [u, v] = cursor || [0, 0], inside = (c) => Math.round(100 * Math.min(1.1, Math.max(-1.1, c))) / 100;
-      cursor = [inside(u + 0.1 * move[0]), inside(v + 0.1 * move[1])];
-      paint();
-    } else if (event.key === " " || event.key === "Enter") {
-      cursor = cursor || [0, 0];
-      put(...cursor);
-      changed();
-      say(`${settings.drawn.length} points; the last ones near ${cursor[0]}, ${cursor[1]}.`);
-    } else return;
-    event.preventDefault();
-  });
-  plane.addEventListener("blur", () => { cursor = null; paint(); });
-}
+    const room = MOST_POINTS - settings.drawn.length;
+    settings.drawn.push(...spray(place).map(asLinked).slice(0, room));
+    if (settings.drawn.length >= MOST_POINTS) say(`There are ${MOST_POINTS} points, which is the most that a link holds.`);
+    paint();
+  },
+  done(place) {
+    changed();
+    if (place) say(`${settings.drawn.length} points; the last ones near ${place[0]}, ${place[1]}.`);
+  },
+  moved(place) {
+    cursor = place;
+    paint();
+  },
+};
 
 // ---- what is drawn --------------------------------------------------------------------------------------------------
 
 function paint() {
   painted = performance.now();
-  const c = colours(), drawing = settings.target === "drawn";
-  const values = (pick) => histories.flatMap((rows) => rows.flatMap(pick)).filter((v) => Number.isFinite(v) && v > 0);
-  const shared = (numbers) => {
-    if (!numbers.length) return [0.1, 10];
-    const high = Math.max(...numbers), low = Math.max(Math.min(...numbers), high / 1e4);
-    return [low / 1.3, high * 1.3];
-  };
-  const sigmas = shared(values((row) => row.sigma));
-  const spectra = shared(frames.flatMap((frame) => frame.spectra.flat()).filter((v) => v > 0));
-  const layers = (rows, pick) => c.layers.map((colour, l) => (
-    { x: rows.map((row) => row.step), y: rows.map((row) => pick(row)[l]), colour, dash: DASHES[l] }));
+  const shared = sharedRanges(histories, frames), drawing = pencil.able();
   runs.forEach((run, i) => {
-    const rows = histories[i] || [], frame = frames[i], { K, method } = settings.runs[i], last = settings.steps;
-    const scene = drawing ? { ...SPACE, real: settings.drawn.flat() } : scenes[i] || SPACE;
     const hint = drawing && !settings.drawn.length ? "draw points here" : "";
-    drawPlane(run.plane, scene, frame, { hint, cursor: drawing ? cursor : null });
-    run.plane.setAttribute("aria-label", drawing && !frame
-      ? `A place to draw points, ${settings.drawn.length} so far. The arrows move, the space bar puts points.`
-      : `${NAMES[i]}: samples of G over the data, with level lines of f. ${measured(i)}`);
-    const seen = rows.filter((row) => "two_sample" in row), quality = [];
-    for (const [pick, colour, dash] of [[(r) => (r.modes === null ? null : r.modes / r.modes_total), c.layers[2], []],
-      [(r) => r.two_sample, c.layers[0], DASHES[1]]]) {
-      const there = seen.filter((row) => pick(row) !== null);
-      quality.push({ x: there.map((row) => row.step), y: there.map(pick), colour, dash });
-    }
-    drawChart(run.charts.quality, quality, { range: [0, 1.05], last, percent: true, marks: [{ value: 0.5, text: "perfect 1-NN", below: true }] });
-    drawChart(run.charts.sigma, layers(rows, (row) => row.sigma), { range: sigmas, log: true, last, marks: method === "sn" ? [{ value: K, text: "K" }] : [] });
-    const lam = rows.flatMap((row) => row.lam), reach = lam.length ? [Math.min(0, ...lam), Math.max(...lam, 0)] : [0, 1];
-    drawChart(run.charts.lam, layers(rows, (row) => row.lam), { range: reach[0] < reach[1] ? reach : [0, 1], last });
-    const lines = frame ? frame.spectra.map((s, l) => ({ x: s.map((_, t) => t + 1), y: s, colour: c.layers[l], dash: DASHES[l] })) : [];
-    drawChart(run.charts.spectra, lines, { range: spectra, log: true, first: 1, last: 32 });
-    run.part("[data-is=measures]").textContent = measured(i) || "\u00a0";
-    const row = rows[rows.length - 1];
-    run.part("tbody").replaceChildren(...(row ? row.sigma : []).map((sigma, l) => {
-      const line = document.createElement("tr");
-      line.innerHTML = `<th scope="row">${l + 1}</th><td>${digits(sigma)}</td><td>${digits(row.lam[l])}</td>`;
-      return line;
-    }));
-    const newest = row ? `after ${row.step} updates: ` : "no row yet", list = (numbers) => numbers.map(digits).join(", ");
-    run.charts.quality.setAttribute("aria-label", "Share of the modes found and 1-NN through training. " + measured(i));
-    run.charts.sigma.setAttribute("aria-label", `Largest singular value of each layer, ${newest}${row ? list(row.sigma) : ""}`);
-    run.charts.lam.setAttribute("aria-label", `Lambda of each layer, ${newest}${row ? list(row.lam) : ""}`);
-    run.charts.spectra.setAttribute("aria-label", "Singular values of each layer at present.");
+    const look = { hint, cursor: drawing ? cursor : null, shared, name: NAMES[i], said: measured(i), last: settings.steps };
+    look.empty = drawing && !frames[i]
+      ? `A place to draw points, ${settings.drawn.length} so far. The arrows move, the space bar puts points.` : "";
+    const scene = drawing ? { ...SPACE, real: settings.drawn.flat() } : scenes[i] || SPACE;
+    paintRun(run, settings.runs[i], scene, frames[i], histories[i] || [], look);
   });
   const step = frames.length ? Math.max(...frames.map((frame) => frame.step)) : 0;
   $("progress").value = step / settings.steps;

@@ -3,6 +3,7 @@
 `bash docs/playground/get_wasm.sh && python docs/playground/assemble.py` puts it beside the built site.
 """
 
+import base64
 import dataclasses
 import json
 
@@ -60,14 +61,18 @@ def state(page, what):
 
 def pixels(page, canvas):
     """Return the pixels of a canvas, (height, width, 3)."""
-    image = page.locator(canvas).first.evaluate(
+    width, text = page.locator(canvas).first.evaluate(
         """c => {
             const copy = new OffscreenCanvas(c.width, c.height).getContext("2d", { willReadFrequently: true });
             copy.drawImage(c, 0, 0);
-            return { w: c.width, d: [...copy.getImageData(0, 0, c.width, c.height).data] };
+            const bytes = copy.getImageData(0, 0, c.width, c.height).data, parts = [];
+            for (let i = 0; i < bytes.length; i += 8192) {
+                parts.push(String.fromCharCode(...bytes.subarray(i, i + 8192)));
+            }
+            return [c.width, btoa(parts.join(""))];
         }"""
     )
-    return np.array(image["d"], np.uint8).reshape(-1, image["w"], 4)[..., :3]
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, width, 4)[..., :3]
 
 
 def go_to(page, fragment):
