@@ -3,7 +3,7 @@
 import numpy as np
 
 from figures import protocol, style
-from figures.claims import CLAIMS, judge
+from figures.claims import judge
 from specnorm_np.rivals.normalizers import WeightNorm
 from specnorm_np.spectral import spectral_norm
 
@@ -17,8 +17,9 @@ claim was not seen here, with small networks and points in the plane. It does no
 **The rule**, written down in `figures/protocol.py` before the runs. An effect is a paired difference, one for each
 seed, positive where the claim says so. A claim *holds* if the 95 % bootstrap interval of the mean lies above 0 and the
 mean is large enough to matter: {matters}. It *does not hold* if the interval lies below that size, so that the effect
-is absent, opposite, or too small. Anything else is *undecided here*. With three to five seeds an interval is a rough
-one, and {n} tests at 95 % let about one in twenty of them err.
+is absent, opposite, or too small. Anything else is *undecided here*. With three seeds the bootstrap's interval is
+about the range of the three numbers, and it covers the true mean less often than 95 % says. So read "holds" as "was
+seen with every seed, and was large".
 
 **The runs.** All methods have the same networks, data, latents and budgets: D 2-64-64-64-1, G 2-64-64-2, batch 64,
 K = 1, rates that do not fall, samples from an average of G. The budgets are {steps} generator updates. The ring has
@@ -51,7 +52,7 @@ def ledger(data: style.Data) -> str:
     units = {"reverse_kl": "nats of reverse KL", "stable rank": "of stable rank", "two_sample": "of 1-NN or a std"}
     matters = ", ".join(f"{protocol.MATTERS[name]:g} {text}" for name, text in units.items())
     steps = ", ".join(f"{name} {count:,}" for name, count in protocol.STEPS.items())
-    text = HEAD.format(matters=matters, n=len(CLAIMS), steps=steps)
+    text = HEAD.format(matters=matters, steps=steps)
     for claim, found, verdict in judge(data):
         interval = f"{found.low:+.3f} to {found.high:+.3f}"
         cells = [claim.where, claim.text, f"{found.mean:+.3f}", interval, str(found.seeds), f"**{verdict}**"]
