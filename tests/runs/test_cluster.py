@@ -178,6 +178,22 @@ def test_nobody_answers(kind, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_dask
+def test_ctrl_c_ends_the_wait_for_an_answer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def interrupt(server):
+        connection, _ = server.accept()
+        with connection:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        interrupting = thread.submit(interrupt, server)
+        assert cli.run_command(["compare", *OPTIONS, f"--dask=tcp://127.0.0.1:{server.getsockname()[1]}"]) == 130
+        interrupting.result()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_stopped_job_returns_is_not_kept(tmp_path):
     unfinished = Trained({"config.json": "{}", "history.csv": ""}, None)
     result = Cluster.take(None, unfinished, Config(**TINY), tmp_path / "abc")
