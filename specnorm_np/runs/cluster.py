@@ -14,6 +14,7 @@ instance by its memory, does not kill all of them.
 """
 
 import asyncio
+import logging
 import os
 import shutil
 import uuid
@@ -74,7 +75,10 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        log = logging.getLogger("distributed.client")
+        log.disabled = self._lost  # the traceback of a reconnection that is given up tells nobody anything
         self.client.close()
+        log.disabled = False
 
     def __str__(self) -> str:
         threads = self.client.nthreads().values()
@@ -97,7 +101,9 @@ class Cluster:
         """
         results = train_with(self, configs, cache, on_result=on_result, stop=lambda: stop() or self._lost)
         if not stop() and any(result.status == "unfinished" for result in results):
-            raise ConnectionError(f"the scheduler at {self.address} is lost; the runs that have come back are kept")
+            raise ConnectionError(
+                f"the scheduler at {self.address} is lost; the runs that have come back are kept, the same call goes on"
+            )
         return results
 
     @property
