@@ -82,7 +82,8 @@ class Cluster:
 
     def __str__(self) -> str:
         threads = self.client.nthreads().values()
-        return f"the cluster at {self.address}: workers {len(threads)}, threads {sum(threads)}"
+        hint = "" if threads else "; the runs wait until a worker comes"
+        return f"the cluster at {self.address}: workers {len(threads)}, threads {sum(threads)}{hint}"
 
     def train(
         self,

@@ -136,7 +136,8 @@ def test_a_lost_scheduler_is_told_and_the_table_is_there(tmp_path, monkeypatch, 
             == 2
         )
         losing.result()
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
+    assert "workers 0, threads 0; the runs wait until a worker comes" in out
     assert f"specnorm-np: error: the scheduler at {local.scheduler_address} is lost" in error
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     rows = list(csv.DictReader(io.StringIO((tmp_path / "runs/compare/results.csv").read_text())))
