@@ -12,7 +12,7 @@ from specnorm_np.command.interrupts import interruptible
 from specnorm_np.command.options import plan_of
 from specnorm_np.runs import tables
 from specnorm_np.runs.cluster import Cluster
-from specnorm_np.runs.compare import Result, key, lookup, train_all, train_with
+from specnorm_np.runs.compare import Result, key, lookup, train_all
 from specnorm_np.runs.config import make_target
 from specnorm_np.runs.pool import process_pool
 from specnorm_np.toy.metrics import N_EVAL
@@ -40,16 +40,15 @@ def compare(options: argparse.Namespace) -> int:
             print(f"specnorm-np: {tables.describe(result)}", file=sys.stderr)
         save()
 
-    with interruptible() as stopped, trainer(options) as (train, where):
+    with trainer(options) as (train, where), interruptible() as stopped:
         tables.save(results.values(), out)
         say(f"{target.name}: {len(results)} runs of {configs[0].steps} steps into {out}, {there} of them there already")
         if where:
             say(where)
-        train(configs, out, on_result=on_result, stop=stopped)
-        interrupted = stopped()
-    tables.save(results.values(), out)
-    if done < len(results) and not interrupted:
-        raise OSError(f"the scheduler has gone; {done} of {len(results)} runs are kept. Go on with the same command")
+        try:
+            train(configs, out, on_result=on_result, stop=stopped)
+        finally:
+            tables.save(results.values(), out)
     if done < len(results):
         others = "begin anew" if where else "saved"
         print(f"stopped: {done} of {len(results)} runs are done, the others {others}. Go on with the same command.")
@@ -72,7 +71,7 @@ def trainer(options: argparse.Namespace) -> Iterator[tuple[Callable[..., Any], s
         )
     else:
         with Cluster(options.dask) as cluster:
-            yield partial(train_with, cluster), str(cluster)
+            yield cluster.train, str(cluster)
 
 
 def sparing(action: Callable[[], object]) -> Callable[[], None]:

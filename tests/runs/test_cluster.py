@@ -16,11 +16,12 @@ import pytest
 
 from specnorm_np.command import cli
 from specnorm_np.runs import cluster as clusters, run as runs
-from specnorm_np.runs.away import PAUSE, Trained, train_away
+from specnorm_np.runs.away import Trained, train_away
 from specnorm_np.runs.cluster import Cluster, keep
-from specnorm_np.runs.compare import key, plan, train_all, train_with
+from specnorm_np.runs.compare import key, plan, train_all
 from specnorm_np.runs.config import Config
 
+LIMIT = 3600.0
 TINY = {"steps": 12, "batch": 8, "d_width": 8, "g_width": 8, "d_depth": 1, "g_depth": 1}
 LONG = {**TINY, "steps": 10**7}
 OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
@@ -52,9 +53,9 @@ def deaths_over_runs(dask_scheduler):
     return dask_scheduler.task_prefixes["train_away"].suspicious
 
 
-def wait_for(what, seconds=300.0):
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
+def wait_for(what):
+    """Wait until something is so. The limit says nothing of speed: it ends a test that has hung."""
+    deadline = time.monotonic() + LIMIT
     while not what():
         assert time.monotonic() < deadline, "it has not come"
         time.sleep(0.05)
@@ -76,13 +77,13 @@ def test_a_killed_worker_has_its_run_done_again_to_the_same_bits(local, tmp_path
         here = train_all(configs, tmp_path / "here", executor=thread)
     seen = []
     with Cluster(local.scheduler_address) as cluster, ThreadPoolExecutor(1) as thread:
-        job = thread.submit(train_with, cluster, configs, tmp_path / "there", on_result=seen.append)
+        job = thread.submit(cluster.train, configs, tmp_path / "there", on_result=seen.append)
         wait_for(lambda: any(cluster.client.run(number_of_runs).values()))
         busy = next(address for address, n in cluster.client.run(number_of_runs).items() if n)
         os.kill(cluster.client.run(os.getpid)[busy], signal.SIGKILL)
-        there = job.result(timeout=600)
+        there = job.result(LIMIT)
         assert busy not in cluster.client.nthreads()
-        assert cluster.client.run_on_scheduler(deaths_over_runs) == 1
+        assert cluster.client.run_on_scheduler(deaths_over_runs) >= 1  # 2 if it held the other run, too
     assert [result.status for result in there] == ["finished"] * 2
     assert {result.key for result in seen} == {key(config) for config in configs}
     assert len(seen) == 2
@@ -111,19 +112,43 @@ def test_ctrl_c_keeps_what_is_done_and_frees_the_workers(local, tmp_path):
     short, long = plan(["sn"], None, [0], TINY), plan(["sn", "none"], None, [0], LONG)
     done = []
     with Cluster(local.scheduler_address) as cluster:
-        results = train_with(cluster, [*short, *long], tmp_path, on_result=done.append, stop=lambda: bool(done))
+        results = cluster.train([*short, *long], tmp_path, on_result=done.append, stop=lambda: bool(done))
         assert [result.status for result in results] == ["finished", "unfinished", "unfinished"]
         assert [path.name for path in tmp_path.iterdir()] == [key(short[0])]
-        wait_for(lambda: not any(cluster.client.run(number_of_runs).values()), PAUSE + 300.0)
+        wait_for(lambda: not any(cluster.client.run(number_of_runs).values()))
     with Cluster(local.scheduler_address) as cluster:
-        assert train_with(cluster, short, tmp_path) == results[:1]
+        assert cluster.train(short, tmp_path) == results[:1]
+
+
+@needs_dask
+def test_a_lost_scheduler_is_told_and_the_table_is_there(tmp_path, monkeypatch, capsys, caplog):
+    monkeypatch.chdir(tmp_path)
+    nobody = {"n_workers": 0, "dashboard_address": ":0"}
+
+    def lose(local):
+        wait_for(lambda: local.scheduler.tasks)
+        local.close()
+
+    with distributed.LocalCluster(**nobody) as local, ThreadPoolExecutor(1) as thread:
+        losing = thread.submit(lose, local)
+        assert (
+            cli.run_command(["compare", *OPTIONS, "--seeds=0-1", "--methods=sn", f"--dask={local.scheduler_address}"])
+            == 2
+        )
+        losing.result()
+    out, error = capsys.readouterr()
+    assert "workers 0, threads 0; the runs wait until a worker comes" in out
+    assert f"specnorm-np: error: the scheduler at {local.scheduler_address} is lost" in error
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "runs/compare/results.csv").read_text())))
+    assert [row["status"] for row in rows] == ["unfinished"] * 2
 
 
 def test_a_run_that_diverges_or_fails_on_a_worker_is_told(local, tmp_path):
     (bad,) = plan(["none"], None, [0], {**TINY, "alpha": 1e37, "steps": 500})
     with Cluster(local.scheduler_address) as cluster:
-        (first,) = train_with(cluster, [bad], tmp_path)
-        (again,) = train_with(cluster, [bad], tmp_path)
+        (first,) = cluster.train([bad], tmp_path)
+        (again,) = cluster.train([bad], tmp_path)
     assert first.status == "diverged"
     assert first == again == train_all([bad], tmp_path)[0]
 
@@ -131,7 +156,7 @@ def test_a_run_that_diverges_or_fails_on_a_worker_is_told(local, tmp_path):
 def test_another_version_on_the_worker_is_told(local, tmp_path, monkeypatch):
     monkeypatch.setattr(clusters, "__version__", "0.0.0")
     with Cluster(local.scheduler_address) as cluster:
-        (result,) = train_with(cluster, [Config(**TINY)], tmp_path)
+        (result,) = cluster.train([Config(**TINY)], tmp_path)
     assert result.status == "failed"
     assert "expected 0.0.0" in result.failure
     assert list(tmp_path.iterdir()) == []
@@ -139,7 +164,7 @@ def test_another_version_on_the_worker_is_told(local, tmp_path, monkeypatch):
 
 def test_a_worker_has_one_blas_thread(local):
     with Cluster(local.scheduler_address) as cluster:
-        assert cluster.executor.submit(os.getenv, "OPENBLAS_NUM_THREADS").result(300) == "1"
+        assert cluster.executor.submit(os.getenv, "OPENBLAS_NUM_THREADS").result(LIMIT) == "1"
 
 
 @needs_dask
@@ -153,6 +178,22 @@ def test_nobody_answers(kind, tmp_path, monkeypatch, capsys):
         assert cli.run_command(["compare", *OPTIONS, "--dask", address]) == 2
     error = capsys.readouterr().err
     assert f"no scheduler answers at '{address}'" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_dask
+def test_ctrl_c_ends_the_wait_for_an_answer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def interrupt(server):
+        connection, _ = server.accept()
+        with connection:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        interrupting = thread.submit(interrupt, server)
+        assert cli.run_command(["compare", *OPTIONS, f"--dask=tcp://127.0.0.1:{server.getsockname()[1]}"]) == 130
+        interrupting.result()
     assert list(tmp_path.iterdir()) == []
 
 
