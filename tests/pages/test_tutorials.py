@@ -25,6 +25,7 @@ EQUATIONS = {
     "09_trusting_the_bound": [5, 7],
     "10_in_pytorch_and_jax": range(18, 23),
 }
+MOVING = {"03_power_iteration": ["03_power_iteration_3.gif"]}
 every_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -70,8 +71,12 @@ def test_it_runs_and_writes_its_picture_and_nothing_else(path, tmp_path):
     run(path, here, SPECNORM_FIGURES=str(pictures))
     drawn = list(pictures.iterdir())
     assert drawn
-    assert all(re.fullmatch(rf"{path.stem}(_\d)?\.png", file.name) for file in drawn)
-    assert all(file.read_bytes()[:4] == b"\x89PNG" for file in drawn)
+    assert all(re.fullmatch(rf"{path.stem}(_\d)?\.(png|gif)", file.name) for file in drawn)
+    begins = {".png": b"\x89PNG", ".gif": b"GIF8"}
+    assert all(file.read_bytes()[:4] == begins[file.suffix] for file in drawn)
+    moving = [file.name for file in drawn if file.suffix == ".gif"]
+    assert moving == MOVING.get(path.stem, [])
+    assert all((pictures / name).stat().st_size < 300_000 for name in moving)
     assert list(here.iterdir()) == []
 
 
