@@ -1,8 +1,10 @@
-"""The pictures of the tutorials: how they look, and where they go."""
+"""The pictures of the tutorials: how they look, where they go, and the numbers that are kept with others."""
 
 import base64
 import io
 import os
+
+import numpy as np
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#9A9A9A"
 
@@ -66,6 +68,15 @@ def animate(draw, name, frames, panels=2, height=3.0, seconds=0.8):
     pictures[0].save(gif, "GIF", save_all=True, append_images=pictures[1:], duration=stays, loop=0)
     _keep(gif.getvalue(), name + ".gif")
     return Animation(gif.getvalue())
+
+
+def kept_of_figure(name):
+    """Return the arrays that are kept with a figure, by name, or None if the folder `figures` is not there."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "figures", name + ".npz")
+    if not os.path.exists(path):
+        return None
+    with np.load(path) as arrays:
+        return dict(arrays)
 
 
 class Animation:

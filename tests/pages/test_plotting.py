@@ -48,3 +48,9 @@ def test_a_script_writes_no_picture_without_a_folder(plotting, tmp_path, monkeyp
     figure = plotting.show(lambda ax: ax.plot([0, 1], [1, 0]), "still", panels=1, height=1.0)
     assert figure._repr_png_()[:4] == b"\x89PNG"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_kept_numbers_of_a_figure_are_read_and_none_is_said_if_there_are_none(plotting):
+    kept = plotting.kept_of_figure("teaser")
+    assert kept["sn"].shape == (len(kept["frame"]), 500, 2)
+    assert plotting.kept_of_figure("no_such_figure") is None

@@ -90,6 +90,19 @@ def test_without_matplotlib_the_picture_is_left_out_and_said_so(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_without_the_kept_samples_the_section_on_the_grid_trains_for_a_moment(tmp_path):
+    (tmp_path / "tutorials").mkdir()  # there is no folder `figures` beside it
+    (tmp_path / "tutorials" / "plotting.py").write_bytes((FOLDER / "plotting.py").read_bytes())
+    needed = ("import functools", "def make_gan", "def short_runs", "def draw_grid")
+    code = [text for kind, text in cells(FOLDER / "07_training_and_reading_a_run.py") if kind == "code"]
+    chosen = [text for text in code if any(word in text for word in needed)]
+    assert len(chosen) == len(needed)
+    script = tmp_path / "tutorials" / "grid_only.py"
+    script.write_text("\n".join(chosen), encoding="utf-8")
+    lines = [line for line in run(script, tmp_path).splitlines() if "modes of 25" in line]
+    assert lines[-1].startswith("sn    update     40: ")
+
+
 def test_a_wrong_formula_stops_the_tutorial(tmp_path):
     text = (FOLDER / "04_the_gradient.py").read_text(encoding="utf-8")
     wrong = text.replace("(G - lam * uv) / sigma  # (12)", "G / sigma  # (12)")
