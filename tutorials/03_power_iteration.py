@@ -23,7 +23,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
-from plotting import BLUE, GREY, ORANGE, show
+from plotting import BLUE, GREY, ORANGE, animate, show
 
 import specnorm_np as sn
 
@@ -31,6 +31,53 @@ QUICK = os.environ.get("SPECNORM_QUICK") == "1"
 rng = np.random.default_rng(0)
 
 # %% [markdown]
+# First a picture of the question. A matrix of 2 × 2 turns the circle of all vectors of length 1 into an ellipse, and
+# $\sigma(W)$ is half of its longest axis. To find it by trying, we would send many vectors through W. Here we send
+# five. The first one, marked 0, was picked at random. Each of the others was made from the one before it by two
+# products, with W and with $W^T$. **Look at the lengths on the right.** How many tries did it take to find the longest?
+
+# %%
+W_plane = np.array([[2.0, 1.0], [0.0, 1.5]])
+tries = [np.array([-0.6, 0.8])]
+for _ in range(5):  # five vectors are drawn here, and all six further down
+    there_and_back = W_plane.T @ (W_plane @ tries[-1])
+    tries.append(there_and_back / np.linalg.norm(there_and_back))
+lengths = np.array([np.linalg.norm(W_plane @ v) for v in tries])
+_, sigmas_plane, V_plane = np.linalg.svd(W_plane)
+v1 = V_plane[0] * np.sign(V_plane[0] @ tries[-1])  # of v₁ and −v₁, the one to which the tries turn
+beside = 0.98 * v1 - 0.2 * np.array([-v1[1], v1[0]])  # where the name of the line is written
+
+turn = np.linspace(0, 2 * np.pi, 200)
+circle = np.stack([np.cos(turn), np.sin(turn)])
+
+
+def draw_arrows(left, right, last):
+    """Draw the tries up to the last one on the circle, and where W takes them."""
+    for ax, A, axis in ((left, np.eye(2), "$v_1$"), (right, W_plane, r"$\sigma_1u_1$")):
+        ax.plot(*(A @ circle), color=GREY, lw=0.8)
+        ax.plot(*np.stack([-A @ v1, A @ v1], axis=1), "--", color=GREY, lw=1)
+        ax.text(*(1.25 * A @ beside), axis, ha="center", va="center")
+        for k, v in enumerate(tries[: last + 1]):
+            color, tip = ORANGE if k == last else BLUE, A @ v
+            arrow = {"arrowstyle": "->", "color": color, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", tip, (0, 0), arrowprops=arrow)
+            ax.text(*(tip * (1 + 0.14 / np.linalg.norm(tip))), str(k), color=color, ha="center", va="center")
+        ax.set(aspect="equal")
+    left.set(title="vectors of length 1", xlim=(-1.5, 1.5), ylim=(-1.25, 1.25))
+    right.set(title="what W makes of them", xlim=(-3, 3), ylim=(-2.5, 2.5))
+
+
+print("lengths of what W makes of the five:", lengths[:5].round(3))
+print("σ(W) by SVD:", sigmas_plane[0].round(3))
+assert np.allclose(lengths[:5], [1.265, 1.308, 1.653, 2.230, 2.366], atol=5e-4)
+assert np.isclose(sigmas_plane[0], 2.379, atol=5e-4)
+show(lambda left, right: draw_arrows(left, right, last=4), "03_power_iteration_1", height=3.2)
+
+# %% [markdown]
+# The first vector is nearly the worst that there is, with a length of 1.265. The fifth has 2.366, where the longest of
+# all has 2.379. We never looked for it. The two products alone have turned the vectors towards it, and this tutorial
+# says why.
+#
 # ## Two lines
 #
 # Take any vector of length 1 that has as many entries as W has rows. Call it $\tilde u$, and do this again and again:
@@ -130,7 +177,36 @@ def draw(ax):
     ax.set(xlim=(-0.05, 1.15), ylim=(-1.15, 0.05))
 
 
-show(draw, "03_power_iteration_1", panels=1, height=3.6)
+show(draw, "03_power_iteration_2", panels=1, height=3.6)
+
+# %% [markdown]
+# The same can be seen with $\tilde v$, which turns to $v_1$. In between two $\tilde v$ there are two products again,
+# and so $\tan\varphi_k = r^{2k}\tan\varphi_0$ holds for its angle φ to $v_1$. Here is the matrix of the first picture
+# once more, with six vectors, one after the other. On the circle $\tilde v$ turns, and on the ellipse $W\tilde v$
+# becomes longer, until both lie on the dashed lines. Its length is $\|W\tilde v\| = \hat\sigma$, as derived above.
+
+# %%
+ratio = (sigmas_plane[1] / sigmas_plane[0]) ** 2
+angles = np.arccos(np.abs(np.array(tries) @ v1))
+print(f"r² = {ratio:.3f};  tan φ over the one before:", (np.tan(angles[1:]) / np.tan(angles[:-1])).round(3))
+for k, (phi, length) in enumerate(zip(angles, lengths, strict=True)):
+    print(f"{k} iterations: φ = {np.degrees(phi):4.1f}°, length {length:.3f}")
+assert np.allclose(np.tan(angles), ratio ** np.arange(6) * np.tan(angles[0]))
+
+
+def draw_step(k, left, right):
+    """Draw the circle and the ellipse after k iterations."""
+    draw_arrows(left, right, last=k)
+    left.set(title=f"k = {k}: φ = {np.degrees(angles[k]):.1f}°")
+    right.set(title=rf"$\|W\tilde v\|$ = {lengths[k]:.3f}")
+
+
+animate(draw_step, "03_power_iteration_3", frames=6, height=3.0)
+
+# %% [markdown]
+# In the first two iterations nothing much seems to happen: φ goes from 87.2° to 80.1° and 58.0°. The tangent has fallen
+# by the same factor, 0.281, as it does in each of the others. But the tangent of such an angle is large, and it has a
+# long way to go. At the end φ is 2.0°, and the length is 2.378, where the SVD has 2.379.
 
 # %% [markdown]
 # ## The estimate is better than the vectors
@@ -183,7 +259,7 @@ def draw(ax):
     ax.set(xlabel="iteration", xticks=range(0, 21, 5), ylim=(1e-17, 9), title="The error gains twice the digits")
 
 
-show(draw, "03_power_iteration_2", panels=1)
+show(draw, "03_power_iteration_4", panels=1)
 
 # %% [markdown]
 # ## Never above
@@ -327,7 +403,7 @@ def draw(left, right):
     right.legend(loc="upper right")
 
 
-show(draw, "03_power_iteration_3")
+show(draw, "03_power_iteration_5")
 
 # %% [markdown]
 # ## What goes wrong

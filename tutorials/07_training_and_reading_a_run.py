@@ -10,8 +10,9 @@
 # After this tutorial you can
 #
 # * watch the singular values, $\lambda$ and $\sigma(\bar W)$ of every layer through a run, and say what they mean;
-# * read Table 1, and say what each of its numbers does;
+# * read Table 1, say what each of its numbers does, and see two of its settings at work with SN and without;
 # * name a bad sampler for which all published measures are perfect, and two measures that catch it;
+# * read a long run on the grid, where a loss of modes hides behind good samples;
 # * choose K for data of another scale, and train on your own points.
 #
 # The runs are short and the networks small, so that everything takes about a minute on one core. The seeds are
@@ -28,7 +29,7 @@ import tempfile
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices are slower on several threads
 
 import numpy as np
-from plotting import BLUE, GREEN, GREY, ORANGE, show
+from plotting import BLUE, GREEN, GREY, ORANGE, kept_of_figure, show
 
 import specnorm_np as sn
 
@@ -349,6 +350,75 @@ assert turns["F"] == 6
 # The first step is $\alpha$ for a gradient of 0.001 as well as for one of 1000. With $\beta_1 = 0.5$ Adam goes the old
 # way for one more step. With the 0.9 of setting F it does so for six.
 #
+# ## Two of the settings at work
+#
+# Now we train at setting C, which is a mild one, and at setting E, which has ten times the rate and five updates of D
+# for one of G. Each is done with SN and without. As in the paper K is 1 and the rates do not fall. With so flat a D
+# the points must not be too close to each other, so that this ring has the radius 2. The networks are smaller than
+# those above, and all four runs have the seed 0. We note the product (7) at the beginning and at the end, what D's step
+# saw as its loss, and the measures of the samples.
+
+# %%
+wide_ring = sn.ring(8, radius=2.0, std=0.05)
+at_work, bounds = {}, {}
+for setting, steps in (("C", 1000), ("E", 600)):
+    adam, n_dis = sn.TABLE_1[setting]
+    for name in ("SN", "none"):
+        gan = sn.GAN(
+            (2, 32, 32, 32, 1),
+            (2, 32, 32, 2),
+            normalizer=NORMALIZERS[name],
+            d_optim=adam,
+            g_optim=adam,
+            n_dis=n_dis,
+            steps=20 if QUICK else steps,
+            batch=64,
+            dtype="float32",
+        )
+        products = []
+        for state, log in sn.train(gan, sn.start(gan, 0), wide_ring.sample):
+            if state.step in (1, gan.steps):
+                products.append(np.prod([sn.spectral_norm(W) for W in log.W_bar]))
+        z = sn.latents(gan, N, rng=np.random.default_rng(1000))
+        x = sn.generate(gan, state.G.theta, z).astype(float)
+        at_work[setting, name], bounds[setting, name] = x, products
+        r = measure(x, wide_ring)
+        print(f"{setting}, {name:5} {r.modes} modes of 8, {r.high_quality:4.0%} high quality", end="")
+        print(f", product (7): {products[0]:.2f} at update 1, {products[1]:.2f} at the end")
+for setting in "CE":
+    assert bounds[setting, "SN"][1] < 1.6
+    assert bounds[setting, "none"][1] > 20 * bounds[setting, "SN"][1]
+growth = {setting: bounds[setting, "none"][1] / bounds[setting, "none"][0] for setting in "CE"}
+print("without SN the product has grown by the factor", {name: f"{factor:.1f}" for name, factor in growth.items()})
+assert QUICK or growth["E"] > 3 * growth["C"]
+
+
+# %%
+def draw_settings(*axes):
+    for ax, ((setting, name), x) in zip(axes, at_work.items(), strict=True):
+        ax.plot(*wide_ring.modes.T, "o", color=GREY, ms=8, mfc="none", label="modes")
+        ax.plot(*x[:600].T, ".", color=BLUE, ms=2, label="generated")
+        product = bounds[setting, name][1]
+        ax.set(title=f"{setting}, {name}\n(7) at the end: {product:.1f}", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+        ax.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+
+
+show(draw_settings, "07_training_and_reading_a_run_3", panels=4, height=2.4)
+
+# %% [markdown]
+# * **C is slow.** After 1000 updates of G it has found no mode, neither with SN nor without, and 1 and 2 % of the
+#   samples are near one. At E, 600 updates of G are enough for 7 modes with SN and for 5 without.
+# * **Nothing holds the product without SN.** At the mild setting it grows by a factor of 1.1, from 64.77 to 71.60. At E
+#   it grows by 9.8, from 64.97 to 636.35. With SN it ends at 1.00 and 1.09, whatever the rate is. (It begins at 2.27
+#   and 1.28, since one power iteration from a random start is too few. Tutorial 3 tells more about it.)
+# * **At E the two fail in different ways.** The samples with SN have spread over the whole ring, but only 14 % of them
+#   are near a mode. Without SN 34 % are, and some modes are left empty. One number does not say which is better.
+#
+# Four short runs with one seed show what the numbers of Table 1 do. They do not show which method gets along with
+# them. For this, the figure "Methods over the settings A to F" in [figures/README.md](../figures/README.md) trains many
+# methods at all six settings, on the ring and on the grid, with several seeds and longer runs.
+# [figures/settings.py](../figures/settings.py) makes it.
+#
 # ## The published measures, and what they miss
 #
 # Tables of GANs on the ring and the grid give three numbers. **Modes**: how many of them have samples. **High
@@ -457,9 +527,84 @@ def draw(*axes):
     axes[0].legend(["real", "generated"], loc="lower left", markerscale=3)
 
 
-show(draw, "07_training_and_reading_a_run_3", panels=3)
+show(draw, "07_training_and_reading_a_run_4", panels=3)
 
 # %% [markdown]
+# ## The grid: a long run, and what its measures hide
+#
+# The ring has few modes, and a short run finds them. The other usual target is the grid, 25 Gaussians in five rows of
+# five. There the modes in the middle have neighbours on all sides, and a run takes long. So we do not train here. We
+# read the samples of two runs of 25,000 updates that are kept with the picture of the README: one with SN and one
+# without normalisation, at the same networks, data and seed. Their settings are the defaults of the package, which were
+# tuned for SN. At 61 times in each run, 500 samples of G were kept. (If you have the tutorials without the folder
+# `figures`, the cell trains both for a moment instead. Then the numbers are others.)
+#
+# Before you look at the numbers: which of the measures from above should show that a run has lost modes?
+
+
+# %%
+def short_runs():
+    """Train on the grid for a moment, and return samples as they are kept in `teaser.npz`."""
+    found = {}
+    for name, normalizer in (("sn", sn.SpectralNorm(K=4.0)), ("none", sn.Identity())):
+        gan = make_gan(normalizer, 1e-3, 1e-3, 200, g_scale=3.0)
+        z, found[name] = sn.latents(gan, 500, rng=np.random.default_rng(1000)), []
+        for state, _ in sn.train(gan, sn.start(gan, 0), grid.sample):
+            if state.step % 10 == 0:
+                found[name].append(sn.generate(gan, state.G.theta, z))
+    return {"frame": 10 * np.arange(1, len(found["sn"]) + 1), **found}
+
+
+grid = sn.grid()
+kept = kept_of_figure("teaser")
+long_runs = kept or short_runs()
+some = np.unique(np.linspace(0, len(long_runs["frame"]) - 1, 21).astype(int))  # every third time
+updates = long_runs["frame"][some]
+real_grid = grid.sample(500, rng=np.random.default_rng(2000))
+curves = {}
+for name in ("none", "sn"):
+    curves[name] = [sn.evaluate(long_runs[name][k].astype(float), grid, real_grid, "one-percent") for k in some]
+    for at in (1, 2, 5, 10, 20):
+        r = curves[name][min(at, len(some) - 1)]
+        print(f"{name:5} update {updates[min(at, len(some) - 1)]:6}: {r.modes:2} modes of 25", end="")
+        print(f", {r.high_quality:4.0%} high quality, reverse KL {r.reverse_kl:.2f}, 1-NN {r.two_sample:.0%}")
+last = {name: curves[name][-1] for name in curves}
+if kept:
+    assert last["sn"].modes == 25 > last["none"].modes + 5
+    assert abs(last["sn"].high_quality - last["none"].high_quality) < 0.05
+    assert last["none"].reverse_kl > 5 * last["sn"].reverse_kl
+    assert 0.6 < last["sn"].two_sample < last["none"].two_sample
+
+
+# %%
+def draw_grid(left, middle, right):
+    for name, color in (("none", GREEN), ("sn", BLUE)):
+        left.plot(updates / 1000, [r.modes for r in curves[name]], color=color, label=name)
+        left.plot(updates / 1000, [25 * r.high_quality for r in curves[name]], ":", color=color)
+    left.set(xlabel="1000 updates", ylim=(0, 26), title="modes (solid), and 25 times\nthe share near a mode (dotted)")
+    left.legend(loc="lower right")
+    for ax, name, color in ((middle, "none", GREEN), (right, "sn", BLUE)):
+        ax.plot(*grid.modes.T, "o", color=GREY, ms=8, mfc="none")
+        ax.plot(*long_runs[name][-1].T, ".", color=color, ms=2)
+        ax.set(title=f"{name}, at the end\n{last[name].modes} of 25 modes", xlim=(-5.5, 5.5), ylim=(-5.5, 5.5))
+        ax.set(aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4))
+
+
+show(draw_grid, "07_training_and_reading_a_run_5", panels=3, height=2.9)
+
+# %% [markdown]
+# The number of modes shows it, and so does the reverse KL: 16 modes of 25 and 0.49 without normalisation, 25 modes and
+# 0.04 with SN. **High quality does not show it**, as it is 93 and 95 %. The samples that are there look equally good.
+# 1-NN sees that something is wrong, with 72 against 66 %, but it does not say what. And it finds the samples with SN
+# too easy to tell apart, too: nobody should read "25 of 25" as "done".
+#
+# Now read the curves from left to right. At update 2500 the run with SN has 16 modes and the other has 3. At update
+# 6250 they have 24 and 15. From then on the run without normalisation gains a single mode, while its high quality
+# rises from 78 to 93 %. So a run that still improves by one measure may have come to its end by another one.
+#
+# These are two runs at settings that were tuned for SN, so they do not show that nothing else can help the other run.
+# And 500 samples are few. A mode counts as found here if it has 5 of them.
+#
 # ## Two time scales
 #
 # D and G need not have the same rate. Heusel et al. (2017) give D the larger one, so that it is near its best answer
@@ -558,27 +703,26 @@ for name, target, radius, K, g_scale in (
     ("10 × ring, K = 2.25", big, 10.0, 4.0 / c, 7.0),
 ):
     gan = make_gan(sn.SpectralNorm(K=K), 1e-3, 1e-3, 1000, g_scale)
-    pictures[name] = []
-    for seed in (0, 1):
-        x, _ = train(gan, target, seed)
-        pictures[name].append(x / radius)
-    found[name] = [measure(x, ring) for x in pictures[name]]
-    print(f"{name:20}", [f"{r.modes} modes, {r.high_quality:.0%} high quality" for r in found[name]])
-assert QUICK or all(r.modes == 8 and r.high_quality > 0.5 for r in found["ring, K = 4"] + found["10 × ring, K = 2.25"])
-assert QUICK or all(r.high_quality < 0.4 for r in found["10 × ring, K = 4"])
+    x, _ = train(gan, target, 0)
+    pictures[name] = x / radius
+    found[name] = measure(pictures[name], ring)
+    print(f"{name:20} {found[name].modes} modes, {found[name].high_quality:.0%} high quality")
+for name in ("ring, K = 4", "10 × ring, K = 2.25"):
+    assert QUICK or (found[name].modes == 8 and found[name].high_quality > 0.5)
+assert QUICK or found["10 × ring, K = 4"].high_quality < 0.4
 
 # %% [markdown]
-# On ten times the ring, the old K finds 6 and 5 modes with 16 and 17 % of high quality. With K divided by $10^{1/4}$
-# there are 8 modes again, and 68 and 75 %. The ring itself has 87 and 83 %. What is still missing is not a matter of K,
-# since D can be the same function. It may be that the steps of Adam are not ten times as long, while the weights of G's
-# last layer are ten times as large; we have not tested it. If the data are brought to spread 1 first, the question
-# does not come up.
+# On ten times the ring, the old K finds 6 modes with 16 % of high quality. With K divided by $10^{1/4}$ there are 8
+# modes again, and 68 %. The ring itself has 87 %. (This is one seed. But the step from 16 to 68 % is larger than any
+# between two seeds above.) What is still missing is not a matter of K, since D can be the same function. It may be that
+# the steps of Adam are not ten times as long, while the weights of G's last layer are ten times as large; we have not
+# tested it. If the data are brought to spread 1 first, the question does not come up.
 #
 # The package chooses $K^{L+1} = 200/s$ where s is the *spread* of the data, the root mean square of their coordinates.
 # For the ring we compute it below: s is 0.71, and this is K = 4.1 with four layers. A D with $K^{L+1} = 1$ could hardly
 # tell two points from each other that are a standard deviation of a mode, 0.05, apart: f would differ by 0.05 at most.
 #
-# The picture shows the samples of seed 0. With the old K many of the blue points lie outside of the frame.
+# The picture shows the samples. With the old K many of the blue points lie outside of the frame.
 
 # %%
 spread_of_ring = np.sqrt(np.mean(ring.sample(10_000, rng=rng) ** 2))
@@ -588,15 +732,15 @@ assert np.isclose((200 / spread_of_ring) ** (1 / 4), 4.1, atol=0.01)
 
 
 def draw(*axes):
-    for ax, (name, xs) in zip(axes, pictures.items(), strict=True):
+    for ax, (name, x) in zip(axes, pictures.items(), strict=True):
         ax.plot(*real[:1000].T, ".", color=GREY, ms=3)
-        ax.plot(*xs[0][:1000].T, ".", color=BLUE, ms=2)
+        ax.plot(*x[:1000].T, ".", color=BLUE, ms=2)
         ax.set(title=name, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), xticks=(-1, 0, 1), yticks=(-1, 0, 1))
         ax.set_aspect("equal")
     axes[0].legend(["real", "generated"], loc="center", markerscale=3)
 
 
-show(draw, "07_training_and_reading_a_run_4", panels=3)
+show(draw, "07_training_and_reading_a_run_6", panels=3)
 
 # %% [markdown]
 # ## Your own points
@@ -647,7 +791,7 @@ assert QUICK or summary["two_sample"] < 0.7
 #    of $\lambda$ says what D would do without it. On the ring SN made layer 3 broader, to a stable rank of 23 or 24,
 #    and weight normalisation made it narrower, to 7 to 14.
 # 2. Modes, high quality and reverse KL are perfect for a sampler of eight points. 1-NN and the shape of the modes are
-#    not.
+#    not. On the grid high quality is 93 % for a run that has 16 modes of 25.
 # 3. K has a meaning beside the scale of the data only. Data times c need $K^{L+1}$ divided by c.
 #
 # ## Traps

@@ -30,6 +30,46 @@ from specnorm_np.bounds.regions import affine_pieces
 from specnorm_np.testing import assert_lipschitz, find_lipschitz_violation
 
 # %% [markdown]
+# Here is such a discriminator: layers of 16, 16 and 1, each divided by the $\hat\sigma$ of one power iteration from a
+# random start. It is claimed that each layer has the norm 1, so that by (7) the slope of f is 1 at most. In the picture
+# are the norms of its layers by the SVD, their product, and the steepest slope of f among 10,000 random points.
+# **Is the claim refuted?**
+
+# %%
+handed_rng = np.random.default_rng(1)
+handed_W, handed_b = [], []
+for W_l, _ in sn.he_layers((2, 16, 16, 1), 0.1, rng=handed_rng):
+    estimate = sn.power_iteration(W_l, sn.random_direction(len(W_l), rng=handed_rng), 1)
+    handed_W.append(W_l / estimate.sigma)
+    handed_b.append(handed_rng.standard_normal(len(W_l)))
+handed_points = 3 * handed_rng.standard_normal((10_000, 2))
+handed_f, handed_tape = sn.forward(handed_W, handed_b, handed_points, 0.1)
+gradients = sn.backward_to_input(handed_W, handed_tape, np.ones_like(handed_f), 0.1)
+seen = {f"σ of layer {l}": sn.spectral_norm(W_l) for l, W_l in enumerate(handed_W, 1)}
+seen["product (7)"] = np.prod(list(seen.values()))
+seen["steepest slope found"] = np.linalg.norm(gradients, axis=1).max()
+for name, value in seen.items():
+    print(f"{name:21} {value:.3f}")
+assert np.isclose(seen["product (7)"], 1.467, atol=5e-4)
+assert np.isclose(seen["steepest slope found"], 0.219, atol=5e-4)
+
+
+def draw_claim(ax):
+    colors = [GREY] * 3 + [ORANGE, BLUE]
+    ax.barh(list(seen)[::-1], list(seen.values())[::-1], color=colors[::-1], height=0.6)
+    ax.axvline(1, color="black", lw=1)
+    ax.set(title="The line at 1 is what was claimed", xlim=(0, 1.1 * max(seen.values())))
+
+
+show(draw_claim, "09_trusting_the_bound_1", panels=1, height=2.2)
+
+# %% [markdown]
+# Layer 2 has the norm 1.467, and so has the product. **What was claimed of the layers is false, and with it the proof
+# that f has a slope of at most 1.** But the steepest slope that we have found is 0.219, far below 1. So the sentence
+# itself may still be true: a proof that fails does not refute what it was meant to prove. Nor do 10,000 points prove
+# it, since f may be steeper between them. To settle it one needs a bound from above that holds, and it should not be
+# far from the truth.
+#
 # ## What a power iteration promises
 #
 # Its estimate is $\hat\sigma = \tilde u^TW\tilde v$ with two unit vectors. For any two unit vectors,
@@ -92,7 +132,7 @@ def draw(left, right):
     right.set(title=r"the residual, $\|W^T\tilde u - \hat\sigma\tilde v\|$", xlabel="iterations")
 
 
-show(draw, "09_trusting_the_bound_1")
+show(draw, "09_trusting_the_bound_2")
 
 # %% [markdown]
 # After four iterations $\hat\sigma$ stands at 1.000000, and the residual is 2e-05. It looks finished, and is wrong by a
@@ -450,7 +490,7 @@ def draw(left, right):
     right.set(xlabel="t", ylim=(0, 1), xlim=(0, 18), title="share of the box where ‖∇f‖ ≥ t")
 
 
-show(draw, "09_trusting_the_bound_2", height=3.3)
+show(draw, "09_trusting_the_bound_3", height=3.3)
 
 # %% [markdown]
 # On the left each polygon has one colour, since it has one gradient. Two narrow bands are steep. On the right one sees

@@ -25,6 +25,7 @@ EQUATIONS = {
     "09_trusting_the_bound": [5, 7],
     "10_in_pytorch_and_jax": range(18, 23),
 }
+MOVING = {"03_power_iteration": ["03_power_iteration_3.gif"]}
 every_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -70,8 +71,12 @@ def test_it_runs_and_writes_its_picture_and_nothing_else(path, tmp_path):
     run(path, here, SPECNORM_FIGURES=str(pictures))
     drawn = list(pictures.iterdir())
     assert drawn
-    assert all(re.fullmatch(rf"{path.stem}(_\d)?\.png", file.name) for file in drawn)
-    assert all(file.read_bytes()[:4] == b"\x89PNG" for file in drawn)
+    assert all(re.fullmatch(rf"{path.stem}(_\d)?\.(png|gif)", file.name) for file in drawn)
+    begins = {".png": b"\x89PNG", ".gif": b"GIF8"}
+    assert all(file.read_bytes()[:4] == begins[file.suffix] for file in drawn)
+    moving = [file.name for file in drawn if file.suffix == ".gif"]
+    assert moving == MOVING.get(path.stem, [])
+    assert all((pictures / name).stat().st_size < 300_000 for name in moving)
     assert list(here.iterdir()) == []
 
 
@@ -83,6 +88,19 @@ def test_without_matplotlib_the_picture_is_left_out_and_said_so(tmp_path):
     path = os.pathsep.join(filter(None, [str(stub.parent), os.environ.get("PYTHONPATH")]))
     assert "matplotlib is not installed" in run(FOLDER / "04_the_gradient.py", tmp_path, PYTHONPATH=path)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_the_kept_samples_the_section_on_the_grid_trains_for_a_moment(tmp_path):
+    (tmp_path / "tutorials").mkdir()  # there is no folder `figures` beside it
+    (tmp_path / "tutorials" / "plotting.py").write_bytes((FOLDER / "plotting.py").read_bytes())
+    needed = ("import functools", "def make_gan", "def short_runs", "def draw_grid")
+    code = [text for kind, text in cells(FOLDER / "07_training_and_reading_a_run.py") if kind == "code"]
+    chosen = [text for text in code if any(word in text for word in needed)]
+    assert len(chosen) == len(needed)
+    script = tmp_path / "tutorials" / "grid_only.py"
+    script.write_text("\n".join(chosen), encoding="utf-8")
+    lines = [line for line in run(script, tmp_path).splitlines() if "modes of 25" in line]
+    assert lines[-1].startswith("sn    update     40: ")
 
 
 def test_a_wrong_formula_stops_the_tutorial(tmp_path):
