@@ -71,11 +71,11 @@ def draw(data: style.Data) -> Figure:
             look = {**style.method_line(name), "marker": style.METHODS[name][2], "ms": 4}
             ax.vlines(data["n_dis"], values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.4, lw=2)
             ax.plot(data["n_dis"], values.mean(axis=0), **look, label=style.LABELS[name])
-        ax.set(xscale="log", xlabel="$n_{dis}$", ylim=(-0.05, None))
+        ax.set(xscale="log", xlabel="$n_{dis}$", ylim=(-0.05, 1.45))
         ax.set_title(budget, loc="left")
         ax.set_xticks(data["n_dis"], [str(n) for n in data["n_dis"]])
         ax.minorticks_off()
     axes[0].set_ylabel("reverse KL")
-    axes[0].legend()
+    axes[0].legend(loc="upper left")
     style.letter(axes)
     return figure
