@@ -132,6 +132,6 @@ def draw(data: style.Data) -> Figure:
             ax.axhline(y, color=style.LIGHT, lw=0.3, zorder=0)
     axes[0].set_yticks(place, [style.LABELS[name] for name in data["variants"].tolist()])
     axes[0].set_xlim(-0.05, None)
-    axes[0].legend(loc="best")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     style.letter(axes)
     return figure

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from figures import claims, concentration, ledger, protocol
-from figures.__main__ import HOME, data_of, has_data, module
+from figures.__main__ import HOME, data_of, has_data, module, read
 from specnorm_np.normalizers import SpectralNorm
 from specnorm_np.optim import TABLE_1
 from specnorm_np.runs.compare import Result, key
@@ -98,6 +98,51 @@ def test_without_lambda_is_12_without_its_second_term():
     expected = without.pullback(dW_bar, W, state)[0] - lam / (sigma / 2.0) * np.outer(u, v) / 2.0
     np.testing.assert_allclose(whole.pullback(dW_bar, W, state)[0], expected, rtol=1e-12)
     np.testing.assert_array_equal(without.normalize(W, state), whole.normalize(W, state))
+
+
+# ---- what the figures say of the kept runs --------------------------------------------------------------------------
+
+
+def test_kept_sn_has_all_modes_at_every_n_dis_and_weight_normalisation_gets_worse():
+    kl = read(HOME / "n_dis.npz")["reverse_kl"].mean(axis=0)  # budget, method, n_dis
+    sn, wn = kl[:, 0], kl[:, 1]
+    assert sn.max() < protocol.MATTERS["reverse_kl"]
+    assert (wn[:, -1] > 3 * wn[:, 0]).all()
+
+
+def test_kept_rank_grows_with_lambda_and_falls_without():
+    rank = read(HOME / "concentration.npz")["rank"]  # seed, variant, step, layer
+    assert (rank[:, 0, -1] > rank[:, 0, 0] + 5).all()
+    assert (rank[:, 1, -1] < rank[:, 1, 0] - 5).all()
+
+
+def test_kept_K_is_free_below_two_and_falls_with_the_scale():
+    data = read(HOME / "k_and_scale.npz")
+    kl, u = data["reverse_kl"].mean(axis=0)[:, :-1], data["u"]
+    matters = protocol.MATTERS["reverse_kl"]
+    assert (kl[0, u <= 2] < kl[0].min() + matters).all()
+    assert (kl[0, u > 2] > kl[0].min() + matters).all()
+    assert (kl[1:, u <= 1] < matters).all()  # the same u is another K where the data are larger or smaller
+
+
+def test_kept_width_matters_little_but_for_one_run():
+    data = read(HOME / "last_width.npz")
+    failed = data["reverse_kl"] > module("last_width").FAILED
+    assert failed.sum() == 1
+    assert data["reverse_kl"][~failed].max() < 0.25
+
+
+def test_kept_reparametrisations_do_not_improve_on_wgan_gp():
+    kl = read(HOME / "reparametrisation.npz")["reverse_kl"].mean(axis=0)
+    assert (kl[:, 1:] > kl[:, :1]).all()
+
+
+@NEEDS_DATA
+def test_kept_sn_is_good_at_every_setting_as_only_orthonormal_regularisation_is():
+    data = read(HOME / "settings.npz")
+    worst = dict(zip(data["ring_methods"].tolist(), data["ring_reverse_kl"].mean(axis=0).max(axis=1), strict=True))
+    good = {name for name, kl in worst.items() if kl < 0.15}
+    assert good == {"sn", "sn-strict", "ortho"}
 
 
 # ---- the ledger -----------------------------------------------------------------------------------------------------
