@@ -275,6 +275,7 @@ def draw(data: style.Data) -> Figure:
     ax.axvline(0.0, color=style.INK, lw=0.8)
     ax.axvline(1.0, color=style.INK, lw=0.8, ls="--")
     ax.set_xscale("symlog", linthresh=1.0)
+    ax.set_xticks((-10, -1, 0, 1, 10), ("−10", "−1", "0", "1", "10"))
     ax.set(ylim=(-0.7, len(rows) - 0.3), xlabel="effect, in units of what would matter")
     ax.set_yticks(place, [row.claim.text for row in rows])
     ax.tick_params(axis="y", length=0, labelsize=7.5)
