@@ -1,6 +1,7 @@
 """List the figures and draw them from kept data, or compute the data anew."""
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -14,6 +15,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", 
 import numpy as np  # noqa: E402
 
 from figures import NAMES  # noqa: E402
+from specnorm_np.command.output import Parser  # noqa: E402
 from specnorm_np.runs.pool import process_pool  # noqa: E402
 from specnorm_np.runs.storage import write, write_text  # noqa: E402
 
@@ -90,7 +92,7 @@ def gallery(home: Path) -> str:
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser."""
-    parser = argparse.ArgumentParser(prog="python -m figures", description=__doc__)
+    parser = Parser(prog="python -m figures", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"(default all of them) {', '.join(NAMES)}")
     parser.add_argument("--recompute", action="store_true", help="compute the data anew first")
     parser.add_argument("--quick", action="store_true", help="small, into runs/figures-quick: to see that it works")
@@ -103,10 +105,23 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Run the command."""
     options = make_parser().parse_args(arguments)
-    unknown = [name for name in options.names if name not in NAMES]
-    if unknown or options.jobs < 1:
-        print(f"error: no figure {unknown[0]!r}" if unknown else "error: --jobs is below 1", file=sys.stderr)
+    try:
+        make(options)
+    except (ValueError, OSError) as error:
+        print(f"python -m figures: error: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def make(options: argparse.Namespace) -> None:
+    """Make the figures that are asked for, and the pages that show them."""
+    for name in options.names:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(NAMES)}"
+            raise ValueError(f"there is no figure {name!r}; {hint}")
+    if options.jobs < 1:
+        raise ValueError(f"--jobs is {options.jobs}; expected at least 1")
     home = options.out or (options.cache / "figures-quick" if options.quick else HOME)
     home.mkdir(parents=True, exist_ok=True)
     for name in options.names or NAMES:
@@ -121,7 +136,6 @@ def main(arguments: list[str]) -> int:
     write_text(home / "README.md", gallery(home))
     if home == HOME and has_data("claims", home):
         write_text(home.parent / "CLAIMS.md", module("ledger").ledger(data_of("claims", home)))
-    return 0
 
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ def compare(options: argparse.Namespace) -> int:
 @contextmanager
 def trainer(options: argparse.Namespace) -> Iterator[tuple[Callable[..., Any], str]]:
     """Yield what trains the runs, on this machine or on a cluster, and what there is to say of the cluster."""
+    if getattr(options, "jobs", 1) < 1:
+        raise ValueError(f"--jobs is {options.jobs}; expected at least 1")
     if not hasattr(options, "dask"):
         with process_pool(getattr(options, "jobs", None)) as pool:
             yield partial(train_all, executor=pool), ""

@@ -43,7 +43,7 @@ def _of_targets(name: str) -> str:
 
 def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the options of `train`, or, for several runs, those of `compare`."""
-    _add_what(train.add_argument_group("what to learn"), several)
+    _add_what(train.add_argument_group("what to learn"))
     how = train.add_argument_group("how")
     _add_methods(how, several)
     _add_training(how)
@@ -51,9 +51,8 @@ def add_options(train: argparse.ArgumentParser, *, several: bool = False) -> Non
     _add_files(train.add_argument_group("files"), several)
 
 
-def _add_what(what: Group, several: bool) -> None:
-    if not several:
-        what.add_argument("what", nargs="?", metavar="TARGET", help="the same as --target TARGET or --data FILE")
+def _add_what(what: Group) -> None:
+    what.add_argument("what", nargs="?", metavar="TARGET", help="the same as --target TARGET or --data FILE")
     what.add_argument("--target", choices=TARGETS, help=f"a distribution in the plane (default {DEFAULT.target})")
     for name, (kind, _) in TARGET_OPTIONS.items():
         what.add_argument(f"--{name.replace('_', '-')}", type=kind, help=_of_targets(name))
@@ -133,6 +132,8 @@ def fields_of(options: argparse.Namespace) -> dict[str, Any]:
     if "config" in given:
         try:
             fields = from_json(given["config"].read_text())
+        except OSError as error:
+            raise ValueError(f"{given['config']} cannot be read: {error.strerror}") from None
         except (UnicodeDecodeError, ValueError) as error:
             raise ValueError(f"{given['config']} cannot be used: {error}") from None
     if "what" in given:

@@ -70,6 +70,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in a line, and end with status 2."""
+        message = re.sub(r"invalid int value: (.*)", r"\1 is not a whole number", message)
+        message = re.sub(r"invalid float value: (.*)", r"\1 is not a number", message)
         message += self._suggestion(message)
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
@@ -82,8 +84,8 @@ class Parser(argparse.ArgumentParser):
         else:
             known = re.findall(r"[\w+.-]+", message.split("choose from", 1)[-1])
         word = (wrong[1] or wrong[2]).split("=")[0]
-        by_lower = {name.lower(): name for name in known if name != word}
-        close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+        by_lower = {name.lower().lstrip("-"): name for name in known if name != word}
+        close = difflib.get_close_matches(word.lower().lstrip("-"), by_lower, n=1, cutoff=0.6)
         return f" (did you mean {by_lower[close[0]]}?)" if close else ""
 
     def _all_actions(self) -> list[argparse.Action]:

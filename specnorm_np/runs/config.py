@@ -1,5 +1,6 @@
 """What a run is asked to be: one flat record of plain values, which JSON can hold, and the objects made of it."""
 
+import difflib
 import inspect
 import json
 import math
@@ -155,7 +156,9 @@ class Config:
 
 def _check_choice(name: str, value: Any, choices: Any) -> None:
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
+        near = difflib.get_close_matches(str(value), choices, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}{hint}")
 
 
 def _as_schedule(name: str, points: Any) -> Schedule | None:

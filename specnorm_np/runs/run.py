@@ -81,7 +81,9 @@ def create(config: Config, directory: str | Path | None = None, *, target: Targe
     if target is None:
         target = make_target(config)
     directory = _next_free(f"{target.name}-{config.method}") if directory is None else Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"{directory} is a file; expected a new folder")
+    if directory.exists() and any(directory.iterdir()):
         raise ValueError(f"{directory} is not empty; expected a new folder (use resume to go on with a run)")
     gan = make_gan(config, target)
     run = Run(directory, config, target, gan, algorithm.start(gan, config.seed), 0.0, [], [])

@@ -205,7 +205,7 @@ def _table(cells: Cells, columns: str | None) -> Table:
     while header < len(rows) - 1 and not any(number is not None for number in numbers(rows[header][1])):
         header += 1
     if not any(number is not None for number in numbers(rows[header][1])):
-        raise ValueError(f"x has shape (0, {width}); expected lines of numbers below the {header + 1} of the header")
+        raise ValueError("there are no points; expected lines of numbers below the header")
     names = _names(rows[:header], width)
     for i, row in rows[header:]:
         if len(row) != width:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from specnorm_np.command import cli, report, subcommands
+from specnorm_np.command.options import plan_of
 from specnorm_np.command.output import whole_number
 from specnorm_np.command.progress import fitted
 from specnorm_np.runs.storage import locked
@@ -119,6 +120,47 @@ def test_a_mistyped_name_gets_a_suggestion_in_one_line(capsys, arguments, meant)
     assert error.count("\n") == 1
     assert f"(did you mean {meant}?)" in error
     assert "--help" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--steps", "ten"], "argument --steps: 'ten' is not a whole number"),
+        (["compare", "--d-last-width", "16,32"], "argument --d-last-width: '16,32' is not a whole number"),
+        (["train", "--K", "one"], "argument --K: 'one' is not a number"),
+        (["train", "ring", "--dask=local"], "unrecognized arguments: --dask=local; see"),
+    ],
+)
+def test_what_cannot_be_read_is_said_without_names_of_types_or_far_guesses(capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        cli.run_command(arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "rign"], "'rign' is neither a target nor a file; did you mean 'ring'?"),
+        (["compare", "--methods", "sn,snn"], "fn-gamma+gp (did you mean sn?)"),
+        (["compare", "--jobs", "0"], "--jobs is 0; expected at least 1"),
+        (["train", "--config", "none.json"], "none.json cannot be read: No such file or directory"),
+        (["train", "--out", "file.csv"], "file.csv is a file; expected a new folder"),
+        (["train", "--data", "file.csv"], "there are no points; expected lines of numbers below the header"),
+        (["train", "--d-last-width", "0"], "d_last_width is 0; expected a whole number, at least 1"),
+    ],
+)
+def test_a_wrong_value_is_told_in_a_line(folder, capsys, arguments, message):
+    (folder / "file.csv").write_text("x,y\n")
+    assert cli.run_command(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["file.csv"]
+
+
+def test_compare_takes_its_target_as_train_does(folder):
+    options = cli.make_parser().parse_args(["compare", "grid", "--methods", "sn", "--seeds", "0"])
+    assert [config.target for config in plan_of(options)] == ["grid"]
 
 
 def test_numbers_as_people_write_them(folder, capsys):

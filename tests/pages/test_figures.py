@@ -293,7 +293,14 @@ def test_files_are_small():
 
 def test_command_draws_computes_and_refuses(tmp_path, capsys):
     assert main(["no-such-figure"]) == 2
-    assert "no-such-figure" in capsys.readouterr().err
+    assert "there is no figure 'no-such-figure'; expected some of teaser, ring" in capsys.readouterr().err
+    assert main(["setings"]) == 2
+    assert "there is no figure 'setings'; did you mean settings?" in capsys.readouterr().err
+    assert main(["--recompute", "settings", "--jobs", "0"]) == 2
+    assert "--jobs is 0; expected at least 1" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main(["ring", "--out", str(tmp_path / "file")]) == 2
+    assert "error: " in capsys.readouterr().err
     assert main(["possible_spectra", "--quick", "--cache", str(tmp_path), "--jobs", "1"]) == 0
     made = {path.name for path in (tmp_path / "figures-quick").iterdir()}
     assert made == {"README.md", *(f"possible_spectra{suffix}" for suffix in (".npz", ".png", ".svg"))}
