@@ -5,7 +5,7 @@ rest. `site_sources` makes pages of the code and of the tests, since many links 
 the API from the docstrings, and that of the command from its help texts. `site_math` sees to it that formulas are
 typeset at build, for which it needs Node. `site_search` lets the search find an equation by its number, and
 `site_pictures` describes pictures for whoever does not see them. `site_equations` sets the code beside each equation,
-and `site_tutorials` folds the solutions. No page asks another host for anything.
+`site_tutorials` folds the solutions, and `site_size` makes files smaller. No page asks another host for anything.
 """
 
 import os
@@ -22,13 +22,14 @@ import site_math  # noqa: E402
 import site_pages  # noqa: E402
 import site_pictures  # noqa: E402
 import site_search  # noqa: E402
+import site_size  # noqa: E402
 import site_sources  # noqa: E402
 import site_tutorials  # noqa: E402
 
 import specnorm_np  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = (site_equations, site_math, site_pages, site_pictures, site_search, site_sources, site_tutorials)
+OWN = (site_equations, site_math, site_pages, site_pictures, site_search, site_size, site_sources, site_tutorials)
 
 project, author, release = "specnorm_np", "the specnorm-np developers", specnorm_np.__version__
 project_copyright = author
@@ -40,6 +41,7 @@ root_doc = "docs/index"
 include_patterns = [
     "PAPER.md",
     "BUGS.md",
+    "CLAIMS.md",
     "CHANGELOG.md",
     "figures/README.md",
     "tutorials/README.md",
@@ -80,7 +82,14 @@ suppress_warnings = ["config.cache"]  # a format of notebooks cannot be pickled
 linkcode_resolve = site_sources.line_of_object
 
 
+def leave_out_ledger(app: Any, docname: str, source: list[str]) -> None:
+    """Leave out the lines of the front page that lead to the ledger of claims, where it has not been computed."""
+    if docname == root_doc and not (ROOT / "CLAIMS.md").is_file():
+        source[0] = "".join(line for line in source[0].splitlines(keepends=True) if "../CLAIMS" not in line)
+
+
 def setup(app: Any) -> None:
-    """Connect what the modules beside this one do."""
+    """Connect the above, and what the modules beside this one do."""
+    app.connect("source-read", leave_out_ledger)
     for module in OWN:
         module.setup(app)

@@ -1,15 +1,13 @@
-"""Describe the pictures that the tutorials draw, for whoever does not see them, and make all pictures smaller.
+"""Describe the pictures that the tutorials draw, for whoever does not see them.
 
 The description is made of the titles and axes in the code of the picture. Without it a screen reader reads the name of
 a file, which is 64 random letters.
 """
 
 import ast
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from PIL import Image
 
 TEXTS = ("title", "xlabel", "ylabel")
 
@@ -47,19 +45,6 @@ def describe(app: Any, doctree: nodes.document, docname: str) -> None:
                 image["alt"] = f"Plots: {description(code.astext()) or place[0].astext()}"
 
 
-def shrink(app: Any, error: Exception | None) -> None:
-    """Give each picture of the site a palette of 256 colours, and a third of its size; a plot looks the same."""
-    for path in (Path(app.outdir) / "_images").glob("*.png"):
-        with Image.open(path) as image:
-            if error is not None or image.mode == "P":
-                continue
-            full = image.convert("RGBA")
-        white = Image.new("RGBA", full.size, "white")
-        small = Image.alpha_composite(white, full).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        small.save(path, optimize=True)
-
-
 def setup(app: Any) -> None:
     """Connect the above."""
-    app.connect("build-finished", shrink)
     app.connect("doctree-resolved", describe)

@@ -16,7 +16,6 @@ from sphinx.transforms import SphinxTransform
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("specnorm_np", "tests", "figures", "docs", "tutorials")
-PLAIN = re.compile(r'<span class="[nopw]">([^<]*)</span>')  # names, signs and blanks: half the size, and no colour
 FORWARD = '<!doctype html><html lang="en"><meta charset="utf-8"><title>specnorm_np</title>'
 FORWARD += '<meta http-equiv="refresh" content="0; url={0}"><p><a href="{0}">specnorm_np</a></p></html>\n'
 
@@ -68,7 +67,7 @@ def pages(app: Any) -> Iterator[tuple[str, dict[str, str], str]]:
         name = path.relative_to(ROOT).as_posix()
         if path not in tutorials:
             body = highlight(path.read_text(encoding="utf-8"), PythonLexer(stripnl=False), form)
-            body = PLAIN.sub(r"\1", re.sub(r' name="L-\d+" href="#L-\d+"', "", body))
+            body = re.sub(r' name="L-\d+" href="#L-\d+"', "", body)
             yield f"source/{name}", {"title": name, "body": body}, "source.html"
 
 
