@@ -1,4 +1,4 @@
-"""What the pages of the tutorials have beside their text: buttons that download them, and solutions that are folded."""
+"""What the pages of the tutorials have beside their text: a button that downloads a notebook, and folded solutions."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ import jupytext
 from docutils import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = {"ipynb": "as a notebook", "py": "as a script"}
 SOLUTIONS = "tutorials/solutions/"
 
 
@@ -19,11 +18,10 @@ def scripts(app: Any) -> Iterator[str]:
 
 
 def buttons(app: Any, docname: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Put at the head of a tutorial where it is to be had as a notebook and as a script."""
+    """Put at the head of a tutorial where it is to be had as a notebook."""
     if docname in scripts(app):
-        name = Path(docname).name
-        links = " ".join(f'<a href="{name}.{end}" download>Download {how}</a>' for end, how in KINDS.items())
-        context["body"] = f'<p class="download">{links}</p>\n{context["body"]}'
+        link = f'<a href="{Path(docname).name}.ipynb" download>Download as a notebook</a>'
+        context["body"] = f'<p class="download">{link}</p>\n{context["body"]}'
 
 
 def fold(app: Any, doctree: nodes.document) -> None:
@@ -37,11 +35,10 @@ def fold(app: Any, doctree: nodes.document) -> None:
 
 
 def write(app: Any, error: Exception | None) -> None:
-    """Write what the buttons lead to."""
+    """Write what the buttons lead to, and what the notebooks import."""
     if error is None and app.builder.name == "html":
         out = Path(app.outdir)
         for docname in scripts(app):
-            shutil.copy(ROOT / f"{docname}.py", out / f"{docname}.py")
             jupytext.write(jupytext.read(ROOT / f"{docname}.py", fmt="py:percent"), out / f"{docname}.ipynb")
         for helper in ("plotting.py", "one_page.py"):
             shutil.copy(ROOT / "tutorials" / helper, out / "tutorials" / helper)

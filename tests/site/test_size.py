@@ -1,5 +1,7 @@
 """What makes the site smaller changes nothing that is seen: the points of drawings, the text of code and formulas."""
 
+import base64
+import io
 import re
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 pytest.importorskip("PIL")
 import site_size
+from PIL import Image
 
 
 def numbers(text):
@@ -14,16 +17,35 @@ def numbers(text):
     return np.array([float(x) for x in re.findall(r"-?\d+\.?\d*", text)])
 
 
-def test_a_drawing_keeps_its_points_to_a_hundredth_and_every_other_number(tmp_path):
-    path = tmp_path / "drawing.svg"
+def png(picture):
+    """Return the file of a picture."""
+    found = io.BytesIO()
+    Image.fromarray(picture).save(found, "png")
+    return found.getvalue()
+
+
+def pixels(data):
+    """Return the picture in a file."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+PICTURE = np.full((40, 50, 4), 255, dtype=np.uint8)
+PICTURE[5:20, 5:30] = [31, 119, 180, 255]
+
+
+def test_a_drawing_keeps_its_points_to_a_hundredth_and_all_else():
     points, rest = "M 1.234567 -0.98765 L 300.5 7", '<g id="a1.23456" transform="scale(0.015625)">'
-    path.write_text(f'<svg>\n  {rest}\n   <path d="{points}"/>\n</g></svg>\n', encoding="utf-8")
-    site_size.shrink_drawing(path)
-    found = path.read_text(encoding="utf-8")
+    embedded = base64.b64encode(png(PICTURE)).decode()
+    image = f'<image xlink:href="data:image/png;base64,{embedded}"/>'
+    found = site_size.shrink_drawing(f'<svg>\n  {rest}\n   <path d="{points}"/>{image}\n</g></svg>\n')
     (drawn,) = re.findall(r'<path d="([^"]*)"', found)
+    (shown,) = re.findall(r'base64,([^"]*)"', found)
     assert rest in found
     assert len(drawn) < len(points)
+    assert len(shown) < len(embedded)
     np.testing.assert_allclose(numbers(drawn), numbers(points), rtol=0, atol=0.01)
+    np.testing.assert_array_equal(pixels(base64.b64decode(shown)), PICTURE)
 
 
 def test_code_and_formulas_keep_their_text():
@@ -37,14 +59,15 @@ def test_code_and_formulas_keep_their_text():
     )
 
 
-def test_a_picture_keeps_its_size_and_its_colours(tmp_path):
-    from PIL import Image
+@pytest.mark.parametrize("alpha", [255, 100])
+def test_a_picture_keeps_its_size_and_its_colours(alpha):
+    picture = PICTURE.copy()
+    picture[30, 40, 3] = alpha
+    np.testing.assert_array_equal(pixels(site_size.smaller(png(picture))), picture)
 
-    path = tmp_path / "picture.png"
-    picture = np.full((40, 50, 3), 255, dtype=np.uint8)
-    picture[5:20, 5:30] = [31, 119, 180]
-    Image.fromarray(picture).save(path)
-    site_size.shrink_picture(path)
-    with Image.open(path) as image:
-        assert image.mode == "P"
-        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), picture)
+
+def test_a_style_that_is_repeated_is_written_once():
+    span, once = '<span class="strut" style="height:1em;top:-2em;">', '<span style="top:-3em;">'
+    found = site_size.share_styles(f"<p>{span}a</span></p>" * 4 + once)
+    rule = "<style>.k0{height:1em!important;top:-2em!important}</style>\n"
+    assert found == rule + '<p><span class="strut k0">a</span></p>' * 4 + once
