@@ -82,14 +82,7 @@ suppress_warnings = ["config.cache"]  # a format of notebooks cannot be pickled
 linkcode_resolve = site_sources.line_of_object
 
 
-def leave_out_ledger(app: Any, docname: str, source: list[str]) -> None:
-    """Leave out the lines of the front page that lead to the ledger of claims, where it has not been computed."""
-    if docname == root_doc and not (ROOT / "CLAIMS.md").is_file():
-        source[0] = "".join(line for line in source[0].splitlines(keepends=True) if "../CLAIMS" not in line)
-
-
 def setup(app: Any) -> None:
-    """Connect the above, and what the modules beside this one do."""
-    app.connect("source-read", leave_out_ledger)
+    """Connect what the modules beside this one do."""
     for module in OWN:
         module.setup(app)
