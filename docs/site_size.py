@@ -53,6 +53,12 @@ def shrink_drawing(text: str) -> str:
     return re.sub(r"(?m)^ +", "", text)
 
 
+def without_data(app: Any, docname: str, source: list[str]) -> None:
+    """Leave the data of the figures to the repository, whose gallery leads to them; here they would be a megabyte."""
+    if docname == "figures/README":
+        source[0] = re.sub(r" · \[data\]\([^)]*\)", "", source[0])
+
+
 def shrink(app: Any, error: Exception | None) -> None:
     """Shrink the pictures that are shown, and the drawings that are to be had."""
     if error is None:
@@ -64,5 +70,6 @@ def shrink(app: Any, error: Exception | None) -> None:
 
 def setup(app: Any) -> None:
     """Connect the above."""
+    app.connect("source-read", without_data)
     app.connect("html-page-context", lighten)
     app.connect("build-finished", shrink)

@@ -167,8 +167,8 @@ def test_no_formula_is_left_as_source():
     assert left == {}
 
 
-def test_the_site_is_below_15_mb_without_python_for_the_browser():
-    left_out = {".doctrees", "pyodide"}
+def test_the_site_is_below_15_mb_without_the_playground():
+    left_out = {".doctrees", "playground"}
     files = [p for p in SITE.rglob("*") if p.is_file() and not left_out & set(p.relative_to(SITE).parts)]
     sizes = [p.stat().st_size for p in files]
     assert sum(sizes) < 15e6
