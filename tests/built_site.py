@@ -54,10 +54,14 @@ class Watch:
         self.wrong = []
         self.page.on("console", lambda message: self.wrong.append(f"console, {message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", lambda got: got.status >= 400 and self.wrong.append(f"{got.status}: {got.url}"))
         own = (origin, "data:", "blob:")
         self.page.on("request", lambda to: to.url.startswith(own) or self.wrong.append(f"other host: {to.url}"))
+
+    def _failed(self, request):
+        if request.failure != "net::ERR_ABORTED":  # which is what becomes of a picture when the next page is opened
+            self.wrong.append(f"failed: {request.url}")
 
     def look_at(self, url):
         """Open a page, go to its end, so that late pictures are fetched, and write down all that is wrong with it."""

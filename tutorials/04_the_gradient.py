@@ -414,9 +414,12 @@ assert np.allclose(dW_of_package, dW)
 # strength is set by the data: λ is positive if δ and $\bar Wh$ agree in direction, that is, if V would grow by making
 # the output of the layer larger as it is. If λ is negative, then the second term *adds* to the growth.
 #
-# And as for the vector, W cannot be made longer in this way: $\langle\partial V/\partial W, W\rangle = 6\cdot(-0.014)
-# + (-4)\cdot 0.2 + 8\cdot 0.148 + 3\cdot(-0.1) = 0$. Without the λ term it would be $\langle\hat E[\delta h^T]/\sigma,
-# W\rangle = \langle\hat E[\delta h^T], \bar W\rangle$, which is λ itself, 1.9.
+# And as for the vector, W cannot be made longer in this way:
+#
+# $$\langle\partial V/\partial W, W\rangle = 6\cdot(-0.014) + (-4)\cdot 0.2 + 8\cdot 0.148 + 3\cdot(-0.1) = 0.$$
+#
+# Without the λ term it would be $\langle\hat E[\delta h^T]/\sigma, W\rangle = \langle\hat E[\delta h^T], \bar W\rangle$,
+# which is λ itself, 1.9.
 
 # %%
 first_term = G / sigma

@@ -37,6 +37,7 @@ def test_the_pages_of_source_are_as_they_should_be(watch, site_url, width):
 def test_each_formula_of_the_source_is_typeset(tabs, site_url, name):
     page = tabs[1280].page
     page.goto(site_url + name)
+    page.evaluate("document.querySelectorAll('details').forEach(solution => { solution.open = true })")
     shown = page.locator("article .katex-html")
     assert shown.count() == len(formulas_in(source_of(name)))
     assert shown.first.bounding_box()["height"] > 10
