@@ -418,8 +418,8 @@ assert np.allclose(dW_of_package, dW)
 #
 # $$\langle\partial V/\partial W, W\rangle = 6\cdot(-0.014) + (-4)\cdot 0.2 + 8\cdot 0.148 + 3\cdot(-0.1) = 0.$$
 #
-# Without the λ term it would be $\langle\hat E[\delta h^T]/\sigma, W\rangle = \langle\hat E[\delta h^T], \bar W\rangle$,
-# which is λ itself, 1.9.
+# Without the λ term it would be
+# $\langle\hat E[\delta h^T]/\sigma, W\rangle = \langle\hat E[\delta h^T], \bar W\rangle$, which is λ itself, 1.9.
 
 # %%
 first_term = G / sigma
