@@ -28,7 +28,6 @@ NAMES = (
     "n_dis",
     "last_width",
     "reparametrisation",
-    "lipschitz_constant",
     "k_and_scale",
     "concentration",
     "claims",

@@ -22,6 +22,8 @@ interval over seeds, in units of the effect that would matter (the dashed line).
 logarithmic beyond.
 """
 VERDICTS = {"holds": style.BLUE, "does not hold": style.RED, "undecided here": style.GREY}
+MARGIN = 0.05
+"""The unit in which margins are drawn, which need only be positive."""
 RIVALS = ("none", "wn", "clip", "ortho", "wgan-gp", "gan-gp", "bn", "ln")
 """The methods that the paper compares with over the settings A to F."""
 
@@ -182,7 +184,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "4.1, C.1, Figure 9", "σ(W̄) stays between 1 and 1.05",
-        "1.05 less the largest σ(W̄) of any layer after a tenth of the run, setting C", "σ(W̄)", below_a_twentieth,
+        "1.05 less the largest σ(W̄) of any layer after a tenth of the run, setting C", "margin", below_a_twentieth,
         "seven layers, of which the paper exempts two early on",
     ),
     Claim(
@@ -196,7 +198,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C.3, Figure 11", "more updates of D per update of G do not hurt SN",
-        "0.1 less (SN's reverse KL at n_dis = 20 less that at 1), setting D, equal updates of G", "σ(W̄)",
+        "0.1 less (SN's reverse KL at n_dis = 20 less that at 1), setting D, equal updates of G", "margin",
         not_hurt_by_n_dis,
     ),
     Claim(
@@ -220,7 +222,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "E.1, Figure 15", "with γ·SN the critic overfits less",
-        "how much higher it rates its training points than new ones, in std: WGAN-GP's less γ·SN's", "two_sample",
+        "how much higher it rates its training points than new ones, in std: WGAN-GP's less γ·SN's", "overfitting",
         within_gp("sn-gamma+gp", "wgan-gp", 1, "overfitting"),
     ),
     Claim(
@@ -230,7 +232,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "abstract, 1", "K needs no intensive tuning",
-        "0.1 less what the worst of K = ½, 1, 2 loses against the best of six, in reverse KL, setting C", "σ(W̄)",
+        "0.1 less what the worst of K = ½, 1, 2 loses against the best of six, in reverse KL, setting C", "margin",
         needs_no_tuning, "the paper uses K = 1 alone",
     ),
 )  # fmt: skip
@@ -268,7 +270,7 @@ def draw(data: style.Data) -> Figure:
     ax = figure.subplots()
     place = np.arange(len(rows))[::-1]
     for y, (claim, found, verdict) in zip(place, rows, strict=True):
-        unit = protocol.MATTERS[claim.measure] or 0.05
+        unit = protocol.MATTERS[claim.measure] or MARGIN
         color = VERDICTS[verdict]
         ax.plot([found.low / unit, found.high / unit], [y, y], color=color, lw=2)
         ax.plot(found.mean / unit, y, "o", color=color, ms=4.5)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures import protocol, style
+from figures.training import stable_rank
 from specnorm_np import gan as algorithm
 from specnorm_np.normalizers import SpectralNorm
 from specnorm_np.runs.compare import key
@@ -85,14 +86,13 @@ def _train(config: Config, variant: str) -> dict[str, Array]:
     theta = state.G.theta if state.G_mean is None else state.G_mean
     z = algorithm.latents(gan, N_EVAL, rng=np.random.default_rng([config.seed, state.step]))
     report = evaluate(algorithm.generate(gan, theta, z).astype(float), target, reference(target))
-    kl = min(np.log(8.0), float(report.reverse_kl)) if report.reverse_kl is not None else np.log(8.0)
+    kl = protocol.at_most_one_mode(report.reverse_kl)
     return {"step": np.array(steps), "rank": np.array(ranks), "reverse_kl": np.array(kl)}
 
 
 def _ranks(gan: algorithm.GAN, state: algorithm.State) -> list[float]:
     W_bar, _ = algorithm.effective(state.D, gan.normalizer)
-    spectra = [np.linalg.svd(W_bar[l].astype(float), compute_uv=False) for l in HIDDEN]
-    return [float(np.sum((s / s[0]) ** 2)) for s in spectra]
+    return [float(stable_rank(np.linalg.svd(W_bar[l].astype(float), compute_uv=False))) for l in HIDDEN]
 
 
 def facts(data: style.Data) -> dict[str, str]:

@@ -23,7 +23,7 @@ from specnorm_np.command.bench import step_of
 from specnorm_np.gan import GAN
 from specnorm_np.normalizers import Identity, SpectralNorm
 from specnorm_np.optim import TABLE_1
-from specnorm_np.runs.compare import process_pool
+from specnorm_np.runs.pool import process_pool
 from specnorm_np.spectral import Array
 
 Update = Callable[[], object]
@@ -51,10 +51,19 @@ def numpy_update(gan: GAN, x_real: Array) -> Update:
     return update
 
 
+def torch_forward(weights: Any, biases: Any, h: Any, slope: float) -> Any:
+    """Return f, or a generated point, of every row: (1) with biases."""
+    from torch.nn.functional import leaky_relu
+
+    for W, b in zip(weights[:-1], biases[:-1], strict=True):
+        h = leaky_relu(h @ W.T + b, slope)
+    return h @ weights[-1].T + biases[-1]
+
+
 def torch_update(gan: GAN, x_real: Array) -> Update:
     """Return the update in eager PyTorch."""
     import torch
-    from torch.nn.functional import leaky_relu, normalize, softplus
+    from torch.nn.functional import normalize, softplus
 
     torch.set_num_threads(1)
     first, sn = algorithm.start(gan, 0), isinstance(gan.normalizer, SpectralNorm)
@@ -70,10 +79,8 @@ def torch_update(gan: GAN, x_real: Array) -> Update:
     ]
     real, rng = torch.tensor(x_real), first.streams["latent"]
 
-    def forward(weights: Any, biases: Any, h: Any, slope: float) -> Any:
-        for W, b in zip(weights[:-1], biases[:-1], strict=True):
-            h = leaky_relu(h @ W.T + b, slope)
-        return h @ weights[-1].T + biases[-1]
+    def generated() -> Any:
+        return torch_forward(G[::2], G[1::2], torch.from_numpy(algorithm.latents(gan, gan.batch, rng=rng)), 0.0)
 
     def normalized() -> Any:
         return [W / (u @ (W @ v)) for W, u, v in zip(D[::2], us, vs, strict=True)] if sn else D[::2]
@@ -92,17 +99,50 @@ def torch_update(gan: GAN, x_real: Array) -> Update:
     def update() -> Any:
         for _ in range(gan.n_dis):
             with torch.no_grad():
-                fake = forward(G[::2], G[1::2], torch.from_numpy(algorithm.latents(gan, gan.batch, rng=rng)), 0.0)
-            f = forward(normalized(), D[1::2], torch.cat((real, fake)), gan.d_net.slope)
+                fake = generated()
+            f = torch_forward(normalized(), D[1::2], torch.cat((real, fake)), gan.d_net.slope)
             descend(0, softplus(-f[: len(real)]).mean() + softplus(f[len(real) :]).mean())
             iterate()
         with torch.no_grad():
             W_bar = normalized()
-        fake = forward(G[::2], G[1::2], torch.from_numpy(algorithm.latents(gan, gan.batch, rng=rng)), 0.0)
-        descend(1, softplus(-forward(W_bar, [b.detach() for b in D[1::2]], fake, gan.d_net.slope)).mean())
+        b = [b.detach() for b in D[1::2]]
+        descend(1, softplus(-torch_forward(W_bar, b, generated(), gan.d_net.slope)).mean())
         return [[(W, b) for W, b in zip(blocks[::2], blocks[1::2], strict=True)] for blocks in theta]
 
     return update
+
+
+def jax_forward(layers: Any, h: Any, slope: float) -> Any:
+    """Return f, or a generated point, of every row: (1) with biases."""
+    import jax
+
+    for W, b in layers[:-1]:
+        h = jax.nn.leaky_relu(h @ W.T + b, slope)
+    return h @ layers[-1][0].T + layers[-1][1]
+
+
+def jax_iterated(W: Any, u: Any) -> tuple[Any, Any]:
+    """Return ũ and ṽ after an iteration."""
+    import jax.numpy as jnp
+
+    v = W.T @ u
+    v = v / jnp.linalg.norm(v)  # (20)
+    u = W @ v
+    return u / jnp.linalg.norm(u), v  # (21)
+
+
+def jax_descend(theta: Any, gradient: Any, moments: Any, adam: Any) -> tuple[Any, Any]:
+    """Return θ and the moments after a step of Adam."""
+    import jax
+    import jax.numpy as jnp
+
+    m, v, t = moments
+    t = t + 1
+    m = jax.tree.map(lambda m, g: adam.beta1 * m + (1 - adam.beta1) * g, m, gradient)
+    v = jax.tree.map(lambda v, g: adam.beta2 * v + (1 - adam.beta2) * g * g, v, gradient)
+    one, two = 1 - adam.beta1**t, 1 - adam.beta2**t
+    theta = jax.tree.map(lambda w, m, v: w - adam.alpha * (m / one) / (jnp.sqrt(v / two) + adam.eps), theta, m, v)
+    return theta, (m, v, t)
 
 
 def jax_update(gan: GAN, x_real: Array) -> Update:
@@ -115,51 +155,28 @@ def jax_update(gan: GAN, x_real: Array) -> Update:
     norms = [(jnp.asarray(norm.u), jnp.asarray(norm.v)) for norm in first.D.norms] if sn else []
     real, rng, slope = jnp.asarray(x_real), first.streams["latent"], gan.d_net.slope
 
-    def forward(layers: Any, h: Any, slope: float) -> Any:
-        for W, b in layers[:-1]:
-            h = jax.nn.leaky_relu(h @ W.T + b, slope)
-        return h @ layers[-1][0].T + layers[-1][1]
-
     def normalized(D: Any, norms: Any) -> Any:
         return [(W / (u @ (W @ v)), b) for (W, b), (u, v) in zip(D, norms, strict=True)] if sn else D
 
     def d_loss(D: Any, norms: Any, fake: Any) -> Any:
-        f = forward(normalized(D, norms), jnp.concatenate((real, fake)), slope)
+        f = jax_forward(normalized(D, norms), jnp.concatenate((real, fake)), slope)
         return jax.nn.softplus(-f[: len(real)]).mean() + jax.nn.softplus(f[len(real) :]).mean()
 
     def g_loss(G: Any, W_bar: Any, z: Any) -> Any:
-        return jax.nn.softplus(-forward(W_bar, forward(G, z, 0.0), slope)).mean()
-
-    def iterated(W: Any, u: Any) -> Any:
-        v = W.T @ u
-        v = v / jnp.linalg.norm(v)  # (20)
-        u = W @ v
-        return u / jnp.linalg.norm(u), v  # (21)
-
-    def descend(theta: Any, gradient: Any, moments: Any, adam: Any) -> Any:
-        m, v, t = moments
-        t = t + 1
-        m = jax.tree.map(lambda m, g: adam.beta1 * m + (1 - adam.beta1) * g, m, gradient)
-        v = jax.tree.map(lambda v, g: adam.beta2 * v + (1 - adam.beta2) * g * g, v, gradient)
-        one, two = 1 - adam.beta1**t, 1 - adam.beta2**t
-        return jax.tree.map(lambda w, m, v: w - adam.alpha * (m / one) / (jnp.sqrt(v / two) + adam.eps), theta, m, v), (
-            m,
-            v,
-            t,
-        )
+        return jax.nn.softplus(-jax_forward(W_bar, jax_forward(G, z, 0.0), slope)).mean()
 
     def d_update(carry: Any, z: Any) -> Any:
         D, norms, moments, G = carry
-        gradient = jax.grad(d_loss)(D, norms, forward(G, z, 0.0))
-        D, moments = descend(D, gradient, moments, gan.d_optim)
-        norms = [iterated(W, u) for (W, _), (u, _) in zip(D, norms, strict=False)]
+        gradient = jax.grad(d_loss)(D, norms, jax_forward(G, z, 0.0))
+        D, moments = jax_descend(D, gradient, moments, gan.d_optim)
+        norms = [jax_iterated(W, u) for (W, _), (u, _) in zip(D, norms, strict=False)]
         return (D, norms, moments, G), None
 
     @jax.jit
     def whole(D: Any, norms: Any, d_moments: Any, G: Any, g_moments: Any, z: Any) -> Any:
         (D, norms, d_moments, G), _ = jax.lax.scan(d_update, (D, norms, d_moments, G), z[:-1])
         gradient = jax.grad(g_loss)(G, normalized(D, norms), z[-1])
-        G, g_moments = descend(G, gradient, g_moments, gan.g_optim)
+        G, g_moments = jax_descend(G, gradient, g_moments, gan.g_optim)
         return D, norms, d_moments, G, g_moments
 
     zero, start = (lambda theta: jax.tree.map(jnp.zeros_like, theta)), jnp.zeros(())

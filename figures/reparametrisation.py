@@ -76,13 +76,12 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
 
 def _measures(result: Result, cache: Path) -> tuple[float, float, float]:
     """Return reverse KL, 1-NN accuracy and the critic's overfitting of a run."""
-    worst = float(np.log(8.0))
     if result.summary is None:
-        return worst, 1.0, np.nan
+        return protocol.at_most_one_mode(None), 1.0, np.nan
     run, target = runs.load(cache / "compare" / result.key), true_ring()
     x = np.load(cache / "compare" / result.key / "samples.npy")
     report = evaluate(x, target, runs.reference(target))
-    kl = worst if report.reverse_kl is None else min(float(report.reverse_kl), worst)
+    kl = protocol.at_most_one_mode(report.reverse_kl)
     new = target.sample(NEW, rng=np.random.default_rng([result.config.seed, 1]))
     if result.config.data is None:
         return kl, float(report.two_sample), 0.0

@@ -9,9 +9,9 @@ TITLE = "Samples of every method at every setting"
 DATA = "settings"
 CAPTION = """
 The one thing to see: with spectral normalisation and with orthonormal regularisation all eight modes are there at every
-setting, though F scatters the samples; every other method has a setting at which it fails. The paper's Figures 6 and 12
-on toy data: {shown} samples of every run of the figure before on the ring with seed {seed}, which was chosen before the
-runs. A cross stands for a run that diverged.
+setting, though F scatters the samples; every other method has a setting at which it falls short. The paper's Figures 6
+and 12 on toy data: {shown} samples of every run of the figure before on the ring with seed {seed}, which was chosen
+before the runs. A cross stands for a run that diverged.
 """
 
 

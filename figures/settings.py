@@ -68,6 +68,8 @@ def compute(quick: bool = False, cache: Path = Path("runs"), executor: Executor 
         data[f"{target}_rank"] = np.array(ranks).reshape(*shape, -1)
         diverged = [result.summary is None for result in results]
         data[f"{target}_diverged"] = np.array(diverged).reshape(shape)
+        late = [protocol.halved_late(result, cache) for result in results]
+        data[f"{target}_halved_late"] = np.array(late).reshape(shape)
         if target == "ring":
             first = results[: shape[1] * shape[2]]
             data["samples"] = np.array([_samples(result.key, cache) for result in first], dtype=np.float16)

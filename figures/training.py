@@ -13,8 +13,7 @@ import numpy as np
 
 from specnorm_np import gan as algorithm
 from specnorm_np.gan import GAN, Player, State, StepLog
-from specnorm_np.optim import TABLE_1
-from specnorm_np.runs.compare import key
+from specnorm_np.runs.compare import fields_of_setting, key
 from specnorm_np.runs.config import Config, from_options, make_gan, make_target
 from specnorm_np.runs.run import reference
 from specnorm_np.runs.storage import write
@@ -36,9 +35,7 @@ QUICK = {"d_width": 16, "g_width": 16, "batch": 16, "steps": 150}
 
 def at_setting(setting: str, quick: bool, **fields: Any) -> Config:
     """Make a config of the small networks, with Adam and n_dis of a row of Table 1."""
-    adam, n_dis = TABLE_1[setting]
-    optimiser = {"alpha": adam.alpha, "beta1": adam.beta1, "beta2": adam.beta2, "n_dis": n_dis}
-    return from_options({**BASE, **optimiser, **fields, **(QUICK if quick else {})})
+    return from_options({**BASE, **fields_of_setting(setting), **fields, **(QUICK if quick else {})})
 
 
 def record_all(configs: Sequence[Config], cache: Path, executor: Executor | None = None) -> list[dict[str, Array]]:

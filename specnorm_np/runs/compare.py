@@ -94,18 +94,27 @@ def plan(
     names, numbers = list(dict.fromkeys(methods)), list(dict.fromkeys(seeds))
     if not names or not numbers:
         raise ValueError(f"{'seeds' if names else 'methods'} is empty; expected at least one")
-    rows: list[dict[str, Any]] = []
-    for setting in dict.fromkeys(settings or ()):
-        if setting not in TABLE_1:
-            raise ValueError(f"setting is {setting!r}; expected one of {', '.join(TABLE_1)}")
-        adam, n_dis = TABLE_1[setting]
-        rows.append(dict(zip(ADAM, (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis), strict=True)))
+    rows = [fields_of_setting(setting) for setting in dict.fromkeys(settings or ())]
     return [
         from_options({**base, **row, "method": method, "seed": seed}, preset)
         for method in names
         for row in rows or [{}]
         for seed in numbers
     ]
+
+
+def fields_of_setting(setting: str) -> dict[str, Any]:
+    """Return the fields of `Config` that a row of Table 1 sets, those of `ADAM`.
+
+    Raises
+    ------
+    ValueError
+        If there is no row of that name.
+    """
+    if setting not in TABLE_1:
+        raise ValueError(f"setting is {setting!r}; expected one of {', '.join(TABLE_1)}")
+    adam, n_dis = TABLE_1[setting]
+    return dict(zip(ADAM, (adam.alpha, adam.alpha, adam.beta1, adam.beta2, n_dis), strict=True))
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -155,22 +155,6 @@ def test_every_method_is_timed_and_the_gradient_penalty_costs_more_than_nothing(
     assert 0 < t["none"] < t["wgan-gp"]
 
 
-def test_quality_is_measured_at_every_K(quick):
-    data = quick("lipschitz_constant")
-    assert data["modes"].shape == (2, len(data["K"]), len(data["seeds"]))
-    assert ((data["modes"] >= 0) & (data["modes"] <= 1)).all()
-    assert ((data["high_quality"] >= 0) & (data["high_quality"] <= 1)).all()
-
-
-@pytest.mark.skipif("lipschitz_constant" not in KEPT, reason="not computed yet")
-def test_kept_quality_is_level_from_K_1_to_2_and_lower_outside():
-    data = read(HOME / "lipschitz_constant.npz")
-    level = (data["K"] >= 1) & (data["K"] <= 2)
-    for modes in data["mean_modes"]:
-        assert np.ptp(modes[level]) < 0.05
-        assert modes[~level].max() < modes[level].min()
-
-
 def test_fidelity_is_measured_at_every_K_and_time_scale(quick):
     data = quick("fidelity")
     assert data["two_sample"].shape == (2, len(data["K"]), len(data["seeds"]))
