@@ -63,6 +63,17 @@ def test_a_run_that_has_learnt_nothing_counts_as_one_mode():
     assert (protocol.reverse_kl(good), protocol.modes(good), protocol.two_sample(good)) == (0.25, 8.0, 0.6)
 
 
+@pytest.mark.parametrize(("distances", "late"), [((9, 4, 3, 1.9), True), ((9, 4, 3, 2.1), False), ((1, 4, 9, 1), True)])
+def test_a_run_is_on_its_way_if_it_has_halved_its_distance_since_half_time(tmp_path, distances, late):
+    result = Result(protocol.at("C"), "a", {})
+    folder = tmp_path / "compare" / "a"
+    folder.mkdir(parents=True)
+    rows = "".join(f"{step},{distance}\n" for step, distance in enumerate(distances, 1))
+    (folder / "history.csv").write_text(f"step,frechet\n{rows}")
+    assert protocol.halved_late(result, tmp_path) is late
+    assert not protocol.halved_late(result._replace(summary=None, failure="diverged at step 3"), tmp_path)
+
+
 @pytest.mark.parametrize("setting", TABLE_1)
 def test_configs_are_those_of_table_1(setting):
     assert setting_of(protocol.at(setting)) == setting

@@ -66,6 +66,14 @@ def test_a_picture_keeps_its_size_and_its_colours(alpha):
     np.testing.assert_array_equal(pixels(site_size.smaller(png(picture))), picture)
 
 
+def test_the_gallery_alone_loses_its_links_to_the_data():
+    text = "[SVG](a.svg) · [data](a.npz) · [data](b.npz) · [script](a.py)"
+    for name, left in (("figures/README", "[SVG](a.svg) · [script](a.py)"), ("README", text)):
+        source = [text]
+        site_size.without_data(None, name, source)
+        assert source == [left]
+
+
 def test_a_style_that_is_repeated_is_written_once():
     span, once = '<span class="strut" style="height:1em;top:-2em;">', '<span style="top:-3em;">'
     found = site_size.share_styles(f"<p>{span}a</span></p>" * 4 + once)
