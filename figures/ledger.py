@@ -20,8 +20,8 @@ claim was not seen here, with small networks and points in the plane. It does no
 seed, positive where the claim says so. A claim *holds* if the 95 % bootstrap interval of the mean lies above 0 and the
 mean is large enough to matter: {matters}. It *does not hold* if the interval lies below that size, so that the effect
 is absent, opposite, or too small. Anything else is *undecided here*. With three seeds the bootstrap's interval is
-about the range of the three numbers, and it covers the true mean less often than 95 % says. So read "holds" as "was
-seen with every seed, and was large".
+about the range of the three numbers, with five it is a little narrower, and it covers the true mean less often than
+95 % says. So read "holds" as "was seen with nearly every seed, and was large".
 
 **The runs.** All methods have the same networks, data, latents and budgets: D 2-64-64-64-1, G 2-64-64-2, batch 64,
 K = 1, rates that do not fall, samples from an average of G. The budgets are {steps} generator updates. The ring has

@@ -29,7 +29,7 @@ METHODS = (
 """By name, with another loss than the method's own after a comma."""
 ON_GRID = ("none", "sn", "wn", "wgan-gp")
 SETTINGS = "ABCDEF"
-SEEDS = {"ring": 3, "grid": 3}
+SEEDS = {"ring": 5, "grid": 3}
 SHOWN, SHOWN_SEED = 300, 0
 """How many samples of which seed are kept for the contact sheet."""
 

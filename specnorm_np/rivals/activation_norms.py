@@ -17,7 +17,7 @@ from specnorm_np.spectral import Array
 def _standardize(a: Array, axis: int, eps: float) -> tuple[Array, Array]:
     """Return n = s(a − mean a) and s = 1/√(var a + ε), along an axis."""
     if a.shape[axis] < 2:
-        what = ("a group of x has {} rows", "a hidden layer has {} units")[axis].format(a.shape[axis])
+        what = ("a group of x (such as a batch) has {} rows", "a hidden layer has {} units")[axis].format(a.shape[axis])
         raise ValueError(f"{what}; expected at least 2, for a single number is normalised to 0")
     if not eps > 0.0:
         raise ValueError(f"eps is {eps}; expected a positive number")

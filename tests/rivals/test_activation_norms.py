@@ -217,13 +217,13 @@ def test_gradient_with_a_zero_row_and_dead_units(norm):
 @pytest.mark.parametrize("groups", [(1, 3), (3, 1), (4, 0)])
 def test_batch_norm_refuses_a_group_of_one_row(groups):
     net = draw_net(WIDTHS, 4, 0.1, np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"a group of x has [01] rows; expected at least 2"):
+    with pytest.raises(ValueError, match=r"a group of x \(such as a batch\) has [01] rows; expected at least 2"):
         forward(*net, BatchNorm(), groups)
 
 
 def test_batch_norm_refuses_a_batch_of_one():
     net = draw_net(WIDTHS, 1, 0.1, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="a group of x has 1 rows"):
+    with pytest.raises(ValueError, match=r"a group of x \(such as a batch\) has 1 rows"):
         forward(*net, BatchNorm())
 
 
