@@ -9,7 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-PLAIN = re.compile(r'<span class="[nopw]">([^<]*)</span>')  # names, signs and blanks: half the size, and no colour
+PLAIN = re.compile(r'<span class="(?:[nopw]|m[if]|nb|nn|bp)">([^<]*)</span>')  # names, signs, numbers: most marks
+ALIKE = re.compile(r'<span class="([a-z][a-z\d]?)">[^<]*</span>(?:<span class="\1">[^<]*</span>)+')
 KATEX = re.compile(r' xmlns="http://www.w3.org/1998/Math/MathML"|</?semantics>|<annotation .*?</annotation>', re.S)
 STYLED = re.compile(r'<span(?: class="([^"]*)")? style="([^"]*)">')
 EMBEDDED = re.compile(r'(?<="data:image/png;base64,)[^"]*')
@@ -30,10 +31,16 @@ def share_styles(body: str) -> str:
     return (f"<style>{''.join(rules)}</style>\n" if often else "") + STYLED.sub(shared, body)
 
 
+def light_code(html: str) -> str:
+    """Leave colour to words, texts and comments, and one mark to neighbours that have the same."""
+    plain = PLAIN.sub(r"\1", html)
+    return ALIKE.sub(lambda run: f'<span class="{run[1]}">{re.sub("<[^>]*>", "", run[0])}</span>', plain)
+
+
 def lighten(app: Any, docname: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Take from a page the marks that have no effect in a browser; a formula's MathML stays, for screen readers."""
     if "body" in context:
-        context["body"] = share_styles(KATEX.sub("", PLAIN.sub(r"\1", context["body"])))
+        context["body"] = share_styles(KATEX.sub("", light_code(context["body"])))
 
 
 def smaller(data: bytes) -> bytes:

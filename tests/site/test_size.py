@@ -59,6 +59,16 @@ def test_code_and_formulas_keep_their_text():
     )
 
 
+def test_code_has_a_mark_for_each_word_or_text_and_none_for_numbers():
+    text = "".join(f'<span class="s2">{part}</span>' for part in ("&quot;", "a b", "&quot;"))
+    code = f'<span class="k">if</span>{text}<span class="o">==</span><span class="mi">1</span><span class="k">in</span>'
+    assert site_size.light_code(code) == (
+        '<span class="k">if</span><span class="s2">&quot;a b&quot;</span>==1<span class="k">in</span>'
+    )
+    formula = '<span class="mord">1</span><span class="mord">2</span>'
+    assert site_size.light_code(formula) == formula
+
+
 @pytest.mark.parametrize("alpha", [255, 100])
 def test_a_picture_keeps_its_size_and_its_colours(alpha):
     picture = PICTURE.copy()
