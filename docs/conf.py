@@ -67,6 +67,7 @@ autodoc_member_order = "bysource"
 add_module_names = False
 default_role = "code"
 toc_object_entries = False
+smartquotes_action = "qe"  # quotes and ellipses, and not dashes: `--help` in a heading is what a reader types
 
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"

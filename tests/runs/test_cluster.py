@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -185,15 +186,20 @@ def test_nobody_answers(kind, tmp_path, monkeypatch, capsys):
 def test_ctrl_c_ends_the_wait_for_an_answer(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
+    ended = threading.Event()
+
     def interrupt(server):
         connection, _ = server.accept()
-        with connection:
+        with connection:  # open until the command has ended, or it might end for the connection's sake
             os.kill(os.getpid(), signal.SIGINT)
+            ended.wait(60)
 
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
         interrupting = thread.submit(interrupt, server)
-        assert cli.run_command(["compare", *OPTIONS, f"--dask=tcp://127.0.0.1:{server.getsockname()[1]}"]) == 130
+        code = cli.run_command(["compare", *OPTIONS, f"--dask=tcp://127.0.0.1:{server.getsockname()[1]}"])
+        ended.set()
         interrupting.result()
+    assert code == 130
     assert list(tmp_path.iterdir()) == []
 
 
