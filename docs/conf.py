@@ -56,6 +56,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "build" / "notebooks")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
+nb_merge_streams = True  # or each line that a cell prints late has a box of its own
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_dmath_double_inline = True  # or $$ right after text is garbled
 myst_heading_anchors = 4

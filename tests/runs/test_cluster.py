@@ -185,6 +185,7 @@ def test_nobody_answers(kind, tmp_path, monkeypatch, capsys):
 @needs_dask
 def test_ctrl_c_ends_the_wait_for_an_answer(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not hear Ctrl-C
 
     ended = threading.Event()
 
@@ -196,8 +197,11 @@ def test_ctrl_c_ends_the_wait_for_an_answer(tmp_path, monkeypatch):
 
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
         interrupting = thread.submit(interrupt, server)
-        code = cli.run_command(["compare", *OPTIONS, f"--dask=tcp://127.0.0.1:{server.getsockname()[1]}"])
-        ended.set()
+        try:
+            code = cli.run_command(["compare", *OPTIONS, f"--dask=tcp://127.0.0.1:{server.getsockname()[1]}"])
+        finally:
+            ended.set()
+            signal.signal(signal.SIGINT, before)
         interrupting.result()
     assert code == 130
     assert list(tmp_path.iterdir()) == []
