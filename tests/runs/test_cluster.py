@@ -186,7 +186,6 @@ def test_nobody_answers(kind, tmp_path, monkeypatch, capsys):
 def test_ctrl_c_ends_the_wait_for_an_answer(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not hear Ctrl-C
-
     ended = threading.Event()
 
     def interrupt(server):
