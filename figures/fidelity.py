@@ -24,7 +24,8 @@ deviation of the samples of a mode along its narrowest axis, over the true one; 
 scales it is {two_spread}. The share of high quality, which is published most often, says the opposite: at K = 1 it is
 {one_hq} at one time scale and {two_hq} at two. The defaults take two time scales and let K grow to 4.1, in runs twice
 as long: at a constant K of 3 or 4 a mode was lost in one run of three ({two_modes} modes in the mean), and it is not
-when K grows.
+when K grows. What else was tried on the ring and the grid, and what each attempt reached, stands in the tables of
+`docs/recipe.md`.
 """
 K = (1.0, 2.0, 3.0, 4.0, 5.0)
 SCALES = {"one": (1.5e-3, 1.5e-3), "two": (4e-3, 4e-4)}
