@@ -60,10 +60,27 @@ def torch_forward(weights: Any, biases: Any, h: Any, slope: float) -> Any:
     return h @ weights[-1].T + biases[-1]
 
 
+def torch_iterated(W: Any, u: Any) -> tuple[Any, Any]:
+    """Return ũ and ṽ after an iteration."""
+    from torch.nn.functional import normalize
+
+    v = normalize(W.T @ u, dim=0)  # (20)
+    return normalize(W @ v, dim=0), v  # (21)
+
+
+def torch_descend(theta: Any, loss: Any, adam: Any) -> None:
+    """Step down the loss with Adam, in place."""
+    import torch
+
+    for block, gradient in zip(theta, torch.autograd.grad(loss, theta), strict=True):
+        block.grad = gradient
+    adam.step()
+
+
 def torch_update(gan: GAN, x_real: Array) -> Update:
     """Return the update in eager PyTorch."""
     import torch
-    from torch.nn.functional import normalize, softplus
+    from torch.nn.functional import softplus
 
     torch.set_num_threads(1)
     first, sn = algorithm.start(gan, 0), isinstance(gan.normalizer, SpectralNorm)
@@ -71,42 +88,31 @@ def torch_update(gan: GAN, x_real: Array) -> Update:
         [torch.tensor(np.array(w), requires_grad=True) for layer in p.theta.layers for w in layer] for p in first[1:3]
     ]
     D, G = theta
-    us = [torch.tensor(norm.u) for norm in first.D.norms] if sn else []
-    vs = [torch.tensor(norm.v) for norm in first.D.norms] if sn else []
-    optims = [
+    norms = [(torch.tensor(norm.u), torch.tensor(norm.v)) for norm in first.D.norms] if sn else []
+    d_adam, g_adam = (
         torch.optim.Adam(blocks, adam.alpha, (adam.beta1, adam.beta2), adam.eps)
         for blocks, adam in zip(theta, (gan.d_optim, gan.g_optim), strict=True)
-    ]
+    )
     real, rng = torch.tensor(x_real), first.streams["latent"]
 
     def generated() -> Any:
         return torch_forward(G[::2], G[1::2], torch.from_numpy(algorithm.latents(gan, gan.batch, rng=rng)), 0.0)
 
     def normalized() -> Any:
-        return [W / (u @ (W @ v)) for W, u, v in zip(D[::2], us, vs, strict=True)] if sn else D[::2]
-
-    def descend(i: int, loss: Any) -> None:
-        for block, gradient in zip(theta[i], torch.autograd.grad(loss, theta[i]), strict=True):
-            block.grad = gradient
-        optims[i].step()
-
-    @torch.no_grad()
-    def iterate() -> None:
-        for l, (W, u) in enumerate(zip(D[::2], us, strict=False)):
-            vs[l] = normalize(W.T @ u, dim=0)  # (20)
-            us[l] = normalize(W @ vs[l], dim=0)  # (21)
+        return [W / (u @ (W @ v)) for W, (u, v) in zip(D[::2], norms, strict=True)] if sn else D[::2]
 
     def update() -> Any:
         for _ in range(gan.n_dis):
             with torch.no_grad():
                 fake = generated()
             f = torch_forward(normalized(), D[1::2], torch.cat((real, fake)), gan.d_net.slope)
-            descend(0, softplus(-f[: len(real)]).mean() + softplus(f[len(real) :]).mean())
-            iterate()
+            torch_descend(D, softplus(-f[: len(real)]).mean() + softplus(f[len(real) :]).mean(), d_adam)
+            with torch.no_grad():
+                norms[:] = [torch_iterated(W, u) for W, (u, _) in zip(D[::2], norms, strict=False)]
         with torch.no_grad():
             W_bar = normalized()
         b = [b.detach() for b in D[1::2]]
-        descend(1, softplus(-torch_forward(W_bar, b, generated(), gan.d_net.slope)).mean())
+        torch_descend(G, softplus(-torch_forward(W_bar, b, generated(), gan.d_net.slope)).mean(), g_adam)
         return [[(W, b) for W, b in zip(blocks[::2], blocks[1::2], strict=True)] for blocks in theta]
 
     return update

@@ -9,6 +9,7 @@ from figures import benchmark_table
 from figures.__main__ import read
 
 ROOT = Path(__file__).parents[2]
+PAGES = [page for room in (".", "docs", "figures", "tutorials") for page in (ROOT / room).glob("*.md")]
 
 
 def test_the_table_is_that_of_the_kept_data():
@@ -30,13 +31,7 @@ def sentences_made_lists(text):
     return re.findall(r"(?m)^\w[^\n|]*\n((?:1[.)]|[-+*]|#{1,6}|>) .*)", text)
 
 
-PAGES = [
-    *ROOT.glob("*.md"),
-    *(page for room in ("docs", "figures", "tutorials") for page in (ROOT / room).glob("*.md")),
-]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_sentence_is_torn_by_a_sign_at_the_start_of_a_line(page):
     assert sentences_made_lists(page.read_text(encoding="utf-8")) == []
 

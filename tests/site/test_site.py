@@ -128,6 +128,21 @@ def test_every_tutorial_is_a_page_with_its_mathematics_its_pictures_and_a_notebo
         assert len(pictures) >= len(shown), page.name
 
 
+def test_what_a_cell_prints_stands_in_one_box():
+    scripts = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
+    assert scripts
+    for script in scripts:
+        html = (SITE / "tutorials" / f"{script.stem}.html").read_text(encoding="utf-8")
+        assert '<div class="output stream' in html, script.name
+        assert not re.search(r'</pre></div>\s*</div>\s*<div class="output stream', html), script.name
+
+
+def test_the_headings_of_the_help_texts_can_be_typed():
+    html = (SITE / "docs" / "command.html").read_text(encoding="utf-8")
+    for command in ("", "train ", "compare ", "bench "):
+        assert f"<h2>specnorm-np {command}--help<" in html
+
+
 def test_every_solution_is_folded():
     scripts = sorted((ROOT / "tutorials" / "solutions").glob("[0-9][0-9]_*.py"))
     assert scripts
