@@ -107,7 +107,7 @@ def draw_measures(ax: Axes, history: list[runs.Row]) -> None:
             ax.plot(column(history, "step"), column(history, name), color=color, label=label)
     ax.axhline(0.5, color=GREY, lw=0.6)
     ax.set(ylim=(0.0, 1.03), xlabel="generator update", title="samples through training")
-    ax.legend(loc="lower right")
+    ax.legend()
 
 
 def column(history: list[runs.Row], name: str) -> Array:
